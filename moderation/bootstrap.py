@@ -1,0 +1,146 @@
+"""The composition root: Settings in, wired parts out. The one place that picks implementations."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from moderation import health as health_server
+from moderation.batch import BatchHandler
+from moderation.broker import KafkaPublisher, ensure_topics
+from moderation.config import Settings
+from moderation.errors import ConfigurationError, QueueUnavailable, TransientError
+from moderation.health import Health
+from moderation.logs import logger
+from moderation.metrics import Metrics
+from moderation.pipeline import Pipeline
+from moderation.policy.policy import Policy, load_policy
+from moderation.review.queue import ReviewQueue
+from moderation.review.redis import RedisQueue
+from moderation.scoring.fake import FakeScorer
+from moderation.scoring.onnx import BUILTIN, OnnxScorer
+from moderation.scoring.scorer import Scorer
+from moderation.seeds import seed
+from moderation.stream import consume
+
+REDIS_TIMEOUT = 5.0  # seconds for one answer
+
+
+def make_scorer(settings: Settings) -> Scorer:
+    """The scorer MODERATION_MODEL names. Raises ConfigurationError when it cannot be loaded."""
+    if settings.model == "fake":
+        return FakeScorer()
+    folder = BUILTIN if settings.model == "builtin" else Path(settings.model.removeprefix("onnx:"))
+    return OnnxScorer(folder, settings.threads)
+
+
+def make_policy(settings: Settings) -> Policy:
+    """The policy MODERATION_POLICY names, or the default one. Raises PolicyError."""
+    return load_policy(settings.policy or seed("policy.toml"))
+
+
+def make_queue(settings: Settings) -> RedisQueue:
+    """The review queue; connects on first use."""
+    # The batch handler waits and tries again; a client that did so too would only hide it.
+    redis: Redis = Redis.from_url(
+        settings.redis_url.get_secret_value(), socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT, retry=Retry(NoBackoff(), 0)
+    )
+    return RedisQueue(redis, prefix=settings.queue_prefix, retention=settings.retention_days * 86400)
+
+
+async def work(settings: Settings) -> int:
+    """Run a worker until SIGTERM or SIGINT. Returns its exit code."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    metrics, health = Metrics(), Health("model", "redis", "kafka")
+    url, stop_serving = _serve_health(health, metrics, settings)
+    logger("worker").info("metrics", url=f"{url}/metrics")
+    policy, scorer = make_policy(settings), make_scorer(settings)
+    health.set("model", True)
+    queue, publisher = make_queue(settings), KafkaPublisher(settings.kafka_servers)
+    try:
+        await _wait_for_dependencies(settings, queue, health, stop)
+        if stop.is_set():
+            return 0
+        return await consume(
+            BatchHandler(
+                pipeline=Pipeline(scorer=scorer, policy=policy, queue=queue, metrics=metrics),
+                publisher=publisher,
+                metrics=metrics,
+                health=health,
+                decisions_topic=settings.decisions_topic,
+                dead_letter_topic=settings.dead_letter_topic,
+                longest_pause=settings.retry_max_wait,
+            ),
+            health,
+            servers=settings.kafka_servers,
+            group=settings.group,
+            topic=settings.comments_topic,
+            batch_size=settings.batch_size,
+            batch_wait=settings.batch_wait,
+            session_timeout=settings.session_timeout,
+            commit_interval=settings.commit_interval,
+            observe=lambda: observe_queue(queue, metrics, health),
+            stop=stop,
+        )
+    finally:
+        await publisher.close()
+        await queue.close()
+        await scorer.close()
+        stop_serving()
+
+
+async def observe_queue(queue: ReviewQueue, metrics: Metrics, health: Health) -> None:
+    """Bring the queue gauges up to date, and notice when Redis comes or goes while no comments do."""
+    try:
+        depth = await queue.depth()
+    except QueueUnavailable:
+        health.set("redis", False)
+        metrics.dependency_up.labels("redis").set(0)
+        return
+    health.set("redis", True)
+    metrics.dependency_up.labels("redis").set(1)
+    metrics.queue_depth.labels("ready").set(depth.ready)
+    metrics.queue_depth.labels("leased").set(depth.leased)
+    metrics.queue_oldest_seconds.set(depth.oldest_seconds)
+
+
+def _serve_health(health: Health, metrics: Metrics, settings: Settings) -> tuple[str, Callable[[], None]]:
+    try:
+        return health_server.serve(health, metrics.registry, settings.metrics_host, settings.metrics_port)
+    except OSError as error:
+        raise ConfigurationError(f"MODERATION_METRICS_PORT: cannot listen on {settings.metrics_host}:{settings.metrics_port} ({error.strerror})") from None
+
+
+async def _wait_for_dependencies(settings: Settings, queue: ReviewQueue, health: Health, stop: asyncio.Event) -> None:
+    """Return when Redis answers and the topics are there, or when told to stop. Says what it waits for."""
+    topics = [settings.comments_topic, settings.decisions_topic, settings.dead_letter_topic] if settings.create_topics else []
+
+    async def create() -> None:
+        await ensure_topics(settings.kafka_servers, topics, partitions=settings.partitions, replication=settings.replication)
+
+    await _until_up("redis", queue.ping, health, stop, settings.retry_max_wait)
+    await _until_up("kafka", create, health, stop, settings.retry_max_wait)
+    health.set("kafka", False)  # until partitions are assigned
+
+
+async def _until_up(dependency: str, call: Callable[[], Awaitable[None]], health: Health, stop: asyncio.Event, longest: float) -> None:
+    wait = 0.2
+    while not stop.is_set():
+        health.beat()
+        try:
+            await call()
+        except TransientError as error:
+            logger("worker").warning("waiting", dependency=dependency, error=str(error), seconds=round(wait, 1))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), wait)
+            wait = min(wait * 2, longest)
+        else:
+            health.set(dependency, True)
+            return

@@ -1,0 +1,220 @@
+"""`moderation demo`: the whole service on this machine, with real parts, for a first look."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from moderation.bootstrap import make_queue
+from moderation.broker import KafkaPublisher, Message, ensure_topics, follow
+from moderation.config import PREFIX, Settings, load_settings
+from moderation.decode import decode
+from moderation.embedded import embedded_services, free_port
+from moderation.errors import BadEvent, ConfigurationError, ModerationError, TransientError
+from moderation.events import Action, Comment, Decision
+from moderation.review.queue import Waiting
+from moderation.seeds import seed
+
+WITHIN = 55.0  # seconds for all decisions, after start
+
+
+class DemoFailed(ModerationError):
+    """the demo failed"""
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Stop when every comment is decided; exit code 0 only when all went right.")] = False,
+    source: Annotated[Path | None, typer.Option("--input", "-i", help="JSON lines with your own comments; the seed thread when left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --once: one decision a line on stdout, and nothing else there.")] = False,
+) -> None:
+    """Start broker, Redis and a worker on free loopback ports, send comments through Kafka, and show what is decided.
+
+    Needs nothing but this package with its demo extra. Everything it holds is gone when it ends.
+    """
+    if as_json and not once:
+        raise typer.BadParameter("--json goes with --once")
+    path = source or seed("thread.jsonl")
+    comments = _read(path)
+    # A stop from outside must end the worker and the servers as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    console = Console(stderr=True)
+    with contextlib.ExitStack() as stack:
+        status = stack.enter_context(console.status("starting the broker and Redis"))
+        kafka, redis = stack.enter_context(embedded_services())
+        metrics = free_port()
+        settings = load_settings({**_ours(), "MODERATION_KAFKA_URL": kafka, "MODERATION_REDIS_URL": redis, "MODERATION_METRICS_PORT": str(metrics)})
+        worker, log = stack.enter_context(_worker(settings, status))
+        decisions = asyncio.run(_send_and_collect(settings, comments, status, worker, log))
+        waiting = asyncio.run(_waiting(settings))
+        status.stop()
+        if as_json:
+            for decision in decisions:
+                typer.echo(msgspec.json.encode(decision).decode())
+        else:
+            _show(comments, decisions, waiting)
+        _check(comments, decisions, waiting)
+        if once:
+            return
+        console.print(f"metrics   http://127.0.0.1:{metrics}/metrics   (also /livez, /readyz)")
+        console.print(f"Kafka     {kafka}   topics {settings.comments_topic}, {settings.decisions_topic}, {settings.dead_letter_topic}")
+        console.print(f"Redis     {redis}   try: MODERATION_REDIS_URL={redis} moderation queue peek --text")
+        console.print("Ctrl-C ends it.")
+        with contextlib.suppress(KeyboardInterrupt):
+            worker.wait()
+            raise DemoFailed(f"the worker ended with exit code {worker.returncode}:\n{_tail(log)}")
+
+
+def _ours() -> dict[str, str]:
+    """The MODERATION_* variables of the caller: policy and model may be theirs."""
+    return {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+
+
+def _read(path: Path) -> list[Comment]:
+    """The comments of a file. Raises ConfigurationError naming the line."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise ConfigurationError(f"--input {path}: {error.strerror}") from None
+    comments = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                comments.append(decode(line))
+            except BadEvent as error:
+                raise ConfigurationError(f"--input {path}:{number}: {error.reason} {error.detail}".rstrip()) from None
+    if not comments:
+        raise ConfigurationError(f"--input {path}: no comments")
+    return comments
+
+
+@contextlib.contextmanager
+def _worker(settings: Settings, status: Status) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+    """A worker in a process of its own, as in production. Yields the process and its log."""
+    status.update("starting the worker")
+    environment = {
+        **os.environ,
+        "MODERATION_KAFKA_URL": settings.kafka_url.get_secret_value(),
+        "MODERATION_REDIS_URL": settings.redis_url.get_secret_value(),
+        "MODERATION_METRICS_PORT": str(settings.metrics_port),
+        "MODERATION_SESSION_TIMEOUT": "6",  # a lone worker need not wait long for others to join
+    }
+    with tempfile.NamedTemporaryFile(prefix="moderation-worker-", suffix=".log") as log:
+        process = subprocess.Popen([sys.executable, "-m", "moderation", "worker"], env=environment, stdout=log, stderr=log)
+        try:
+            yield process, Path(log.name)
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+async def _send_and_collect(settings: Settings, comments: list[Comment], status: Status, worker: "subprocess.Popen[bytes]", log: Path) -> list[Decision]:
+    """Produce the comments, and return their decisions in the comments' order."""
+    publisher = KafkaPublisher(settings.kafka_servers)
+    try:
+        await _eventually(lambda: ensure_topics(settings.kafka_servers, _topics(settings), partitions=settings.partitions, replication=1))
+        await publisher.publish([Message(topic=settings.comments_topic, key=c.comment_id.encode(), value=msgspec.json.encode(c)) for c in comments])
+    finally:
+        await publisher.close()
+    wanted = list(dict.fromkeys((c.comment_id, c.revision) for c in comments))
+    found: dict[tuple[str, int], Decision] = {}
+    collecting = asyncio.create_task(_collect(settings, set(wanted), found))
+    deadline = time.monotonic() + WITHIN
+    try:
+        while not collecting.done():
+            status.update(f"waiting for the worker: {len(found)} of {len(wanted)} comments decided")
+            if worker.poll() is not None:
+                raise DemoFailed(f"the worker ended with exit code {worker.returncode}:\n{_tail(log)}")
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"{len(found)} of {len(wanted)} comments decided after {WITHIN:.0f} s:\n{_tail(log)}")
+            await asyncio.wait([collecting], timeout=0.2)
+        await collecting
+    finally:
+        collecting.cancel()
+    return [found[key] for key in wanted]
+
+
+async def _collect(settings: Settings, wanted: set[tuple[str, int]], found: dict[tuple[str, int], Decision]) -> None:
+    async for message in follow(settings.kafka_servers, settings.decisions_topic):
+        decision = msgspec.json.decode(message.value or b"", type=Decision)
+        if (decision.comment_id, decision.revision) in wanted:
+            found.setdefault((decision.comment_id, decision.revision), decision)
+        if len(found) == len(wanted):
+            return
+
+
+async def _eventually(call: object) -> None:
+    """A broker that just opened its port may not answer at once."""
+    deadline = time.monotonic() + WITHIN
+    while True:
+        try:
+            await call()  # type: ignore[operator]
+        except TransientError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
+async def _waiting(settings: Settings) -> list[Waiting]:
+    """The whole review queue, read back from Redis."""
+    queue = make_queue(settings)
+    try:
+        return await queue.peek((await queue.depth()).ready)
+    finally:
+        await queue.close()
+
+
+def _check(comments: list[Comment], decisions: list[Decision], waiting: list[Waiting]) -> None:
+    """Raise DemoFailed unless the queue holds just what the newest decisions say."""
+    newest: dict[str, Decision] = {}
+    for decision in decisions:
+        if decision.comment_id not in newest or decision.revision > newest[decision.comment_id].revision:
+            newest[decision.comment_id] = decision
+    deleted = {c.comment_id for c in comments if c.deleted}
+    expected = {(d.comment_id, d.revision) for d in newest.values() if d.action is not Action.PUBLISH and d.comment_id not in deleted}
+    held = {(w.item.comment.comment_id, w.item.comment.revision) for w in waiting}
+    if expected != held:
+        raise DemoFailed(f"the queue lacks {sorted(expected - held)} and has {sorted(held - expected)} too much")
+
+
+def _show(comments: list[Comment], decisions: list[Decision], waiting: list[Waiting]) -> None:
+    """Comment id, author, action, top reason, place in the queue."""
+    authors = {c.comment_id: (c.author.name or c.author.id or "") if c.author else "" for c in comments}
+    places = {(w.item.comment.comment_id, w.item.comment.revision): w.place for w in waiting}
+    colours = {Action.PUBLISH: "green", Action.REVIEW: "yellow", Action.HOLD: "red"}
+    table = Table("comment", "author", "action", "why", "place in queue")
+    for d in decisions:
+        why = "; ".join(
+            f"{r.category} {r.score:.2f} ≥ {r.threshold:.2f}" if r.score is not None and r.threshold is not None else r.rule for r in d.reasons[:1]
+        )
+        if not d.reasons:
+            category, score = max(d.scores.items(), key=lambda pair: pair[1])
+            why = f"nothing over its threshold (highest: {category} {score:.2f})"
+        place = places.get((d.comment_id, d.revision))
+        table.add_row(d.comment_id, authors[d.comment_id], f"[{colours[d.action]}]{d.action.value}[/]", why, f"{place}" if place else "–")
+    Console().print(table)
+
+
+def _topics(settings: Settings) -> list[str]:
+    return [settings.comments_topic, settings.decisions_topic, settings.dead_letter_topic]
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])

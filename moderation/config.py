@@ -1,0 +1,105 @@
+"""Every setting, once: name, type, default and help text. Environment variables MODERATION_*; nothing else is read.
+
+Start-up fails with the variable's name when a value is wrong or a MODERATION_* variable is not known.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from moderation.errors import ConfigurationError
+
+PREFIX = "MODERATION_"
+# Read by the tests and by CI, not by the service.
+_FOR_TESTS = frozenset({"MODERATION_TEST_REDIS_URL", "MODERATION_REQUIRE_KAFKA"})
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """The whole configuration, frozen."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    kafka_url: SecretStr = Field(SecretStr("kafka://127.0.0.1:9092"), description="Kafka brokers: kafka://host:port, several separated by commas.")
+    redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="The Redis that holds the review queue.")
+    group: str = Field("moderation", min_length=1, description="Kafka consumer group; workers of one group share the partitions.")
+    comments_topic: str = Field("comments", min_length=1, description="Topic the reader comments arrive on.")
+    decisions_topic: str = Field("moderation.decisions", min_length=1, description="Topic the decisions leave on.")
+    dead_letter_topic: str = Field("comments.dlq", min_length=1, description="Topic for events that can never be processed, with their original bytes.")
+    create_topics: bool = Field(True, description="Create missing topics at start. Turn off where an administrator owns the topics.")
+    partitions: int = Field(4, ge=1, description="Partitions of a topic that has to be created.")
+    replication: int = Field(1, ge=1, description="Replication factor of a topic that has to be created; 3 in production.")
+    batch_size: int = Field(64, ge=1, le=1024, description="Most comments handled together.")
+    batch_wait: Seconds = Field(0.1, description="Seconds to wait for a batch to fill.")
+    session_timeout: Seconds = Field(10.0, description="Seconds without a heartbeat until Kafka hands a worker's partitions to another.")
+    commit_interval: Seconds = Field(0.5, description="Seconds between offset commits.")
+    retry_max_wait: Seconds = Field(15.0, description="Longest pause between two tries while Redis or Kafka is down.")
+    model: str = Field("builtin", description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, or fake (for tests: no model).")
+    threads: int = Field(0, ge=0, description="Threads of the model; 0 means one per core.")
+    policy: Path | None = Field(None, description="The policy file; the default policy that ships when unset.")
+    metrics_host: str = Field("127.0.0.1", description="Address of /metrics, /livez and /readyz.")
+    metrics_port: Port = Field(9108, description="Port of /metrics, /livez and /readyz; 0 picks a free one.")
+    queue_prefix: str = Field("moderation", pattern=r"^[A-Za-z0-9_.-]+$", description="Prefix of every Redis key.")
+    lease_seconds: Seconds = Field(600.0, description="How long a moderator's claim lasts unless renewed.")
+    retention_days: Annotated[float, Field(gt=0)] = Field(30.0, description="Days a resolved or erased item is remembered (without text), so that late duplicates stay without effect.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or coloured text for people.")
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: type[BaseSettings], init_settings: Any, **_: Any) -> tuple[Any, ...]:
+        """Only what load_settings hands over: no .env file, no second look at the environment."""
+        return (init_settings,)
+
+    @field_validator("kafka_url")
+    @classmethod
+    def _kafka_scheme(cls, value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        scheme, _, rest = url.rpartition("://")
+        if scheme not in {"", "kafka"} or not rest or not all(_is_address(part) for part in rest.split(",")):
+            raise ValueError("expected kafka://host:port[,host:port…]")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("expected redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, value: str) -> str:
+        if value not in {"builtin", "fake"} and not (value.startswith("onnx:") and len(value) > len("onnx:")):
+            raise ValueError("expected builtin, onnx:FOLDER or fake")
+        return value
+
+    @property
+    def kafka_servers(self) -> list[str]:
+        """Broker addresses, host:port."""
+        return self.kafka_url.get_secret_value().rpartition("://")[2].split(",")
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in the environment. Raises ConfigurationError naming each wrong variable."""
+    given = os.environ if environ is None else environ
+    names = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
+    unknown = sorted(n for n in given if n.upper().startswith(PREFIX) and n.upper() not in names | _FOR_TESTS)
+    if unknown:
+        raise ConfigurationError(f"{', '.join(unknown)}: no such setting (docs/settings.md lists them)")
+    values = {n.upper().removeprefix(PREFIX).lower(): v for n, v in given.items() if n.upper() in names}
+    try:
+        return Settings(**values)  # type: ignore[arg-type]  # pydantic parses the strings
+    except ValidationError as error:
+        faults = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False, include_url=False)]
+        raise ConfigurationError("; ".join(faults)) from None
+
+
+def _is_address(part: str) -> bool:
+    host, _, port = part.rpartition(":")
+    return bool(host) and port.isdigit() and 0 < int(port) < 65536

@@ -1,0 +1,70 @@
+"""Everything that can go wrong, drawn once. An error's docstring is the start of its message.
+
+    ModerationError
+    ├── ConfigurationError          a start-up mistake: exit code 2, naming the option
+    │   └── PolicyError             file, line, field and what was expected
+    ├── BadEvent                    one event that can never be processed: dead letter
+    ├── ScoringError                the model refused a text
+    ├── TransientError              wait in place and try again; nothing is acknowledged
+    │   ├── QueueUnavailable
+    │   └── BrokerUnavailable
+    └── ReviewError                 a moderator's action that cannot be done
+        ├── LeaseLost
+        └── UnknownItem
+
+No message ever holds the text of a comment.
+"""
+
+
+class ModerationError(Exception):
+    """moderation failed"""
+
+    def __str__(self) -> str:
+        detail = super().__str__()
+        summary = (type(self).__doc__ or type(self).__name__).strip()
+        return f"{summary}: {detail}" if detail else summary
+
+
+class ConfigurationError(ModerationError):
+    """the configuration is wrong"""
+
+
+class PolicyError(ConfigurationError):
+    """the policy file is wrong"""
+
+
+class BadEvent(ModerationError):
+    """the event cannot be processed"""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason} ({detail})" if detail else reason)
+        self.reason = reason  # one word from a fixed set: it becomes a metric label and a header
+        self.detail = detail
+
+
+class ScoringError(ModerationError):
+    """the model could not score a text"""
+
+
+class TransientError(ModerationError):
+    """something the service needs is not reachable"""
+
+
+class QueueUnavailable(TransientError):
+    """the review queue (Redis) is not reachable"""
+
+
+class BrokerUnavailable(TransientError):
+    """Kafka is not reachable"""
+
+
+class ReviewError(ModerationError):
+    """the review action cannot be done"""
+
+
+class LeaseLost(ReviewError):
+    """the item is no longer leased to you"""
+
+
+class UnknownItem(ReviewError):
+    """no such item in the review queue"""

@@ -1,0 +1,59 @@
+"""Rules propose, the corridor acts. A rule is a pure function from a comment and its scores to reasons.
+
+RULES is the one registry; `decide` asks each and takes the strongest action any of them proposes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from moderation.events import Action, Comment, Decision, ModelRef, Reason, Scores
+from moderation.policy.policy import CategoryRule, Policy
+
+_STRENGTH = {Action.PUBLISH: 0, Action.REVIEW: 1, Action.HOLD: 2}
+
+Proposal = tuple[Action, float, Reason]  # what to do, priority, why
+Rule = Callable[[Mapping[str, CategoryRule], Comment, Scores], Iterator[Proposal]]
+
+
+def deleted(_: Mapping[str, CategoryRule], comment: Comment, __: Scores) -> Iterator[Proposal]:
+    """A comment that was taken back needs no one."""
+    if comment.deleted:
+        yield Action.PUBLISH, 0.0, Reason(rule="deleted")
+
+
+def empty(_: Mapping[str, CategoryRule], comment: Comment, scores: Scores) -> Iterator[Proposal]:
+    """Nothing to read."""
+    if not comment.deleted and scores.tokens == 0 and not scores.values:
+        yield Action.PUBLISH, 0.0, Reason(rule="empty")
+
+
+def threshold(rules: Mapping[str, CategoryRule], _: Comment, scores: Scores) -> Iterator[Proposal]:
+    """A category's score reaches the policy's threshold."""
+    for category, score in scores.values.items():
+        rule = rules[category]
+        if rule.hold is not None and score >= rule.hold:
+            yield Action.HOLD, rule.weight * score, Reason(rule="threshold", category=category, score=score, threshold=rule.hold)
+        elif rule.review is not None and score >= rule.review:
+            yield Action.REVIEW, rule.weight * score, Reason(rule="threshold", category=category, score=score, threshold=rule.review)
+
+
+RULES: tuple[Rule, ...] = (deleted, empty, threshold)
+
+
+def decide(policy: Policy, model: ModelRef, comment: Comment, scores: Scores) -> Decision:
+    """What happens to one comment. Pure; reasons come most urgent first."""
+    rules = policy.rules_for(comment.site, comment.section)
+    proposals = sorted((p for rule in RULES for p in rule(rules, comment, scores)), key=lambda p: -p[1])
+    return Decision(
+        comment_id=comment.comment_id,
+        revision=comment.revision,
+        action=max((action for action, _, _ in proposals), key=_STRENGTH.__getitem__, default=Action.PUBLISH),
+        priority=round(max((priority for _, priority, _ in proposals), default=0.0), 4),
+        reasons=tuple(reason for _, _, reason in proposals),
+        scores=scores.values,
+        spans=scores.spans,
+        model=model,
+        policy=policy.ref,
+        site=comment.site,
+        section=comment.section,
+        deleted=comment.deleted,
+    )

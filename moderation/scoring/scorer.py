@@ -1,0 +1,32 @@
+"""The contract every scorer keeps."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from moderation.events import CATEGORIES, ModelRef, Scores
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What `moderation model info` shows."""
+
+    ref: ModelRef
+    categories: tuple[str, ...] = CATEGORIES
+    max_tokens: int = 0  # tokens a window holds; longer texts are read in windows
+    parameters: int = 0
+    bytes: int = 0  # size of the weights on disk
+    notes: str = ""
+
+
+class Scorer(Protocol):
+    """Scores batches of normalised, non-blank texts."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    async def score(self, texts: Sequence[str]) -> list[Scores]:
+        """One Scores a text, same order. Safe to repeat. Raises ScoringError when the model refuses the batch."""
+
+    async def close(self) -> None:
+        """Give back threads and memory."""

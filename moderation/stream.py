@@ -1,0 +1,118 @@
+"""The Kafka door: Faust hands over batches, and gets its acknowledgements last. All Faust stays in this file.
+
+What Faust would lose, and what prevents it here:
+- `take()` acknowledges in a `finally`, even after a raise   → noack_take, and ack by hand after the whole batch
+- a value Faust cannot decode stops the agent in silence      → raw bytes; decode.py decides
+- an exception that leaves the agent freezes its commits      → handle() waits instead of raising; anything else ends the process
+- offsets pass a message in flight when concurrency > 1       → concurrency 1; scale by partitions and workers
+- stopping without waiting for what is in flight               → stream_wait_empty
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+
+from moderation.batch import BatchHandler
+from moderation.broker import Message
+from moderation.health import Health
+from moderation.logs import logger
+
+EXIT_IMPOSSIBLE = 70  # EX_SOFTWARE: let a supervisor restart us; nothing was acknowledged
+# A batch may wait for Redis for hours; Kafka must not take that for a dead consumer. Heartbeats say who is alive.
+MAX_POLL_INTERVAL = 24 * 3600.0
+OBSERVE_EVERY = 2.0
+
+
+async def consume(
+    handler: BatchHandler,
+    health: Health,
+    *,
+    servers: list[str],
+    group: str,
+    topic: str,
+    batch_size: int,
+    batch_wait: float,
+    session_timeout: float,
+    commit_interval: float,
+    observe: Callable[[], Awaitable[None]],
+    stop: asyncio.Event,
+) -> int:
+    """Consume until `stop` is set, then finish what is in flight. Returns the exit code. `observe` runs every few seconds."""
+    folder = tempfile.mkdtemp(prefix="moderation-faust-")
+    app = faust.App(
+        group,
+        broker=";".join(f"kafka://{server}" for server in servers),
+        datadir=folder,
+        store="memory://",
+        web_enabled=False,
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_allow_declare=False,  # broker.py creates topics
+        topic_disable_leader=True,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=max(2 * batch_size, 256),
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=8 * 1024 * 1024,
+        broker_session_timeout=session_timeout,
+        broker_heartbeat_interval=session_timeout / 4,
+        broker_commit_interval=commit_interval,
+        broker_max_poll_interval=MAX_POLL_INTERVAL,
+    )
+    _attach(app, handler, health, topic=topic, batch_size=batch_size, batch_wait=batch_wait)
+    log = logger("stream")
+    try:
+        # Faust's own Worker would take over logging, signals and exit; the app alone is an ordinary service.
+        await app.start()
+        log.info("consuming", group=group, topic=topic)
+        while not stop.is_set() and not app.crashed:
+            health.beat()
+            await observe()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), OBSERVE_EVERY)
+        crashed = app.crashed
+        log.info("stopping", crashed=crashed)
+        await app.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return EXIT_IMPOSSIBLE if crashed else 0
+
+
+def _attach(app: faust.App, handler: BatchHandler, health: Health, *, topic: str, batch_size: int, batch_wait: float) -> None:
+    """The one agent."""
+    channel = app.topic(topic, value_serializer="raw", key_serializer="raw")
+
+    @app.agent(channel, concurrency=1)
+    async def comments(stream: Any) -> None:
+        async for events in stream.noack().noack_take(batch_size, within=batch_wait):
+            try:
+                await handler.handle([_message(event) for event in events])
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                _give_up(error)
+            for event in events:
+                event.ack()
+
+    @app.on_partitions_assigned.connect
+    async def assigned(_app: Any, assigned: set[Any], **_: Any) -> None:
+        health.set("kafka", True)
+        logger("stream").info("partitions assigned", count=len(assigned))
+
+
+def _message(event: Any) -> Message:
+    raw = event.message
+    return Message(topic=raw.topic, key=raw.key, value=raw.value, partition=raw.partition, offset=raw.offset, timestamp=raw.timestamp)
+
+
+def _give_up(error: BaseException) -> None:
+    """The impossible happened. Say where, without the error's message (it may quote), and leave at once: nothing unacknowledged is lost."""
+    where = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    logger("stream").error("giving up", error=type(error).__name__, where=where[-6:])
+    os._exit(EXIT_IMPOSSIBLE)

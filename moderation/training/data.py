@@ -1,0 +1,158 @@
+"""Training examples: files of labelled comments → Examples with masked labels.
+
+The format is one JSON object a line, plain or gzipped:
+
+    {"id": "...", "text": "...", "labels": {"toxicity": 0.8, ...}, "weak_labels": {...}?, "fold": "train" | "valid", "source": "..."}
+
+A label that is absent was not judged: it is masked in the loss, never read as 0. `weak_labels` were inferred and weigh less.
+The authored examples under seeds/incitement/ have `label` (incitement 0 or 1) and `pair` instead. docs/model.md says where the public sets come from.
+"""
+
+import gzip
+import hashlib
+import json
+import math
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from moderation.events import CATEGORIES
+from moderation.normalise import normalise
+
+WEAK_WEIGHT = 0.25
+VALID_SHARE = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled comment."""
+
+    id: str
+    text: str  # normalised
+    labels: Mapping[str, float]  # category → share of people who saw it, 0..1
+    weights: Mapping[str, float]  # category → how much the label counts in the loss
+    fold: str  # train | valid
+    source: str  # the file's name
+    pair: str | None = None  # id of its minimal-contrast twin
+    topic: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """How much of one file to use."""
+
+    path: str
+    rows: int | None = None  # at most so many train rows, drawn with the seed
+    keep_positive: tuple[str, ...] = ()  # categories whose positives are always kept
+    weight: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class DataError(ValueError):
+    """a training file is not in the documented format"""
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON-lines file. Raises DataError with file and line."""
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    with opened as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise DataError(f"{path}:{number}: not JSON ({error})") from None
+            if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not isinstance(row.get("text"), str):
+                raise DataError(f"{path}:{number}: needs id and text, both strings")
+            yield row
+
+
+def load(path: Path) -> list[Example]:
+    """All examples of one file, labels checked."""
+    source = path.name.split(".")[0]
+    return [_example(path, row, source) for row in read_lines(path)]
+
+
+def with_weak_negatives(examples: Iterable[Example], category: str) -> list[Example]:
+    """Comments that people judged harmless, read as weak negatives of a category nobody judged there."""
+    harmless = [
+        replace(e, labels={**e.labels, category: 0.0}, weights={**e.weights, category: WEAK_WEIGHT})
+        if e.labels.get("toxicity", 1.0) < 0.1 and category not in e.labels
+        else e
+        for e in examples
+    ]
+    return harmless
+
+
+def load_ids(path: Path, labels_by_id: Mapping[str, float], category: str) -> list[Example]:
+    """The rows of `path` whose id was labelled elsewhere: the text stays in the data set, only the label is ours."""
+    return [
+        Example(row["id"], normalise(row["text"]).text, {category: labels_by_id[row["id"]]}, {category: 1.0}, _fold(row["id"]), "labelled")
+        for row in read_lines(path)
+        if row["id"] in labels_by_id
+    ]
+
+
+def read_label_file(path: Path) -> dict[str, float]:
+    """A TSV of id and 0|1 (`?` and comments are passed over)."""
+    rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#"))
+    return {row[0]: float(row[1]) for row in rows if row[1] in {"0", "1"}}
+
+
+def draw(examples: Iterable[Example], spec: SourceSpec, seed: int) -> list[Example]:
+    """The train rows of a source that a spec asks for, and all its valid rows."""
+    rows = list(examples)
+    train = [e for e in rows if e.fold == "train"]
+    kept = [e for e in train if any(e.labels.get(c, 0.0) >= 0.5 for c in spec.keep_positive)]
+    rest = [e for e in train if not any(e.labels.get(c, 0.0) >= 0.5 for c in spec.keep_positive)]
+    if spec.rows is not None:
+        chooser = random.Random(f"{seed}:{spec.path}")
+        chooser.shuffle(rest)
+        chooser.shuffle(kept)
+        kept = kept[: spec.rows]
+        rest = rest[: max(spec.rows - len(kept), 0)]
+    return kept + rest + [e for e in rows if e.fold == "valid"]
+
+
+def batches(lengths: list[int], *, token_budget: int, most: int, seed: int) -> list[list[int]]:
+    """Indices grouped so that a batch holds texts of like length and at most token_budget padded tokens.
+
+    Sorting by length removes most padding; the batches themselves are shuffled, so that no epoch goes from short to long.
+    """
+    chooser = random.Random(seed)
+    order = sorted(range(len(lengths)), key=lambda i: (lengths[i] + chooser.random() * 4, chooser.random()))
+    groups: list[list[int]] = []
+    current: list[int] = []
+    for index in order:
+        if current and (len(current) >= most or lengths[index] * (len(current) + 1) > token_budget):
+            groups.append(current)
+            current = []
+        current.append(index)
+    if current:
+        groups.append(current)
+    chooser.shuffle(groups)
+    return groups
+
+
+def _example(path: Path, row: Mapping[str, Any], source: str) -> Example:
+    labels: dict[str, float] = {}
+    weights: dict[str, float] = {}
+    if "label" in row:
+        labels["incitement"], weights["incitement"] = float(row["label"]), 1.0
+    for name, given, weight in (("weak_labels", row.get("weak_labels"), WEAK_WEIGHT), ("labels", row.get("labels"), 1.0)):
+        for category, value in (given or {}).items():
+            if category not in CATEGORIES or not 0.0 <= float(value) <= 1.0 or math.isnan(float(value)):
+                raise DataError(f"{path}: {row['id']}: {name}.{category}={value!r} is no category with a value from 0 to 1")
+            labels[category], weights[category] = float(value), weight
+    # Twins go to the same fold, or the valid fold would hold near-copies of training rows.
+    fold = row.get("fold") or _fold(min(row["id"], row.get("pair") or row["id"]))
+    return Example(row["id"], normalise(row["text"]).text, labels, weights, fold, source, row.get("pair"), row.get("topic"))
+
+
+def _fold(key: str) -> str:
+    """A stable fold for rows that came without one."""
+    share = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) / 2**32
+    return "valid" if share < VALID_SHARE else "train"

@@ -1,0 +1,224 @@
+"""A transformer classifier as an ONNX graph made for int8 on a CPU, written node by node.
+
+Exporters trace a model and leave the fusing to optimisers; here the fused operators stand in the graph from the start
+(onnxruntime's contrib operators DynamicQuantizeMatMul, MultiHeadAttention, SkipLayerNormalization), and every initializer keeps the
+name of its Hugging Face parameter, so that the way back to a checkpoint (export.py) is a matter of names.
+
+    ids (B,S) ─► embeddings ─► 12 × [ QKV ─ attention ─ out ─ add&norm ─ up ─ GELU ─ down ─ add&norm ] ─► first token ─► head ─► (B,8)
+
+Weights are int8 per output channel, embeddings int8 per row; biases, norms and the head stay float32.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+CONTRIB = "com.microsoft"
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Where a family of models keeps its parameters."""
+
+    word: str
+    position: str
+    token_type: str | None
+    norm: str
+    layer: str  # with {i}
+    query: str
+    key: str
+    value: str
+    out: str
+    attention_norm: str
+    up: str
+    down: str
+    output_norm: str
+    relative: str | None
+    head: tuple[tuple[str, bool], ...]  # linear layers of the head; True: tanh after it
+    position_base: int  # position of the first token
+    pad_id: int
+
+
+MPNET = Names(
+    word="mpnet.embeddings.word_embeddings.weight",
+    position="mpnet.embeddings.position_embeddings.weight",
+    token_type=None,
+    norm="mpnet.embeddings.LayerNorm",
+    layer="mpnet.encoder.layer.{i}.",
+    query="attention.attn.q",
+    key="attention.attn.k",
+    value="attention.attn.v",
+    out="attention.attn.o",
+    attention_norm="attention.LayerNorm",
+    up="intermediate.dense",
+    down="output.dense",
+    output_norm="output.LayerNorm",
+    relative="mpnet.encoder.relative_attention_bias.weight",
+    head=(("classifier.dense", True), ("classifier.out_proj", False)),
+    position_base=2,
+    pad_id=1,
+)
+BERT = Names(
+    word="bert.embeddings.word_embeddings.weight",
+    position="bert.embeddings.position_embeddings.weight",
+    token_type="bert.embeddings.token_type_embeddings.weight",  # noqa: S106  # a parameter's name
+    norm="bert.embeddings.LayerNorm",
+    layer="bert.encoder.layer.{i}.",
+    query="attention.self.query",
+    key="attention.self.key",
+    value="attention.self.value",
+    out="attention.output.dense",
+    attention_norm="attention.output.LayerNorm",
+    up="intermediate.dense",
+    down="output.dense",
+    output_norm="output.LayerNorm",
+    relative=None,
+    head=(("bert.pooler.dense", True), ("classifier", False)),
+    position_base=0,
+    pad_id=0,
+)
+FAMILIES = {"mpnet": MPNET, "bert": BERT}
+
+
+@dataclass(slots=True)
+class Graph:
+    """Nodes and initializers as they are added."""
+
+    int8: bool
+    nodes: list[Any] = field(default_factory=list)
+    tensors: dict[str, Array] = field(default_factory=dict)
+    count: int = 0
+
+    def put(self, name: str, array: Array) -> str:
+        self.tensors[name] = array
+        return name
+
+    def op(self, kind: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> str:
+        self.count += 1
+        outs = [f"{kind}_{self.count}"] + [""] * (outputs - 1)
+        self.nodes.append(helper.make_node(kind, list(inputs), outs, domain=domain, **attributes))
+        return outs[0]
+
+    def const(self, value: Any, dtype: Any = np.int64) -> str:
+        self.count += 1
+        return self.put(f"const_{self.count}", np.asarray(value, dtype))
+
+    def linear(self, x: str, name: str, weight: Array, bias: Array) -> str:
+        """x·Wᵀ + b. `weight` is (out, in) as PyTorch keeps it."""
+        b = self.put(f"{name}.bias", bias.astype(np.float32))
+        if not self.int8:
+            return self.op("Add", self.op("MatMul", x, self.put(f"{name}.weight", weight.T.astype(np.float32).copy())), b)
+        q, scale = quantise(weight)
+        inputs = (x, self.put(f"{name}.weight", q.T.copy()), self.put(f"{name}.scale", scale), "", b)
+        return self.op("DynamicQuantizeMatMul", *inputs, domain=CONTRIB)
+
+    def rows(self, name: str, table: Array, index: str) -> str:
+        """Embedding rows, (…) → (…, width)."""
+        if not self.int8:
+            return self.op("Gather", self.put(name, table.astype(np.float32)), index)
+        q, scale = quantise(table)
+        whole = self.op("Cast", self.op("Gather", self.put(name, q), index), to=TensorProto.FLOAT)
+        return self.op("Mul", whole, self.op("Gather", self.put(f"{name}.scale", scale[:, None]), index))
+
+
+def quantise(weight: Array) -> tuple[Array, Array]:
+    """Symmetric int8 per row: (int8 array, float32 scale per row) with array·scale ≈ weight."""
+    scale = np.maximum(np.abs(weight).max(axis=1) / 127.0, 1e-12).astype(np.float32)
+    return np.clip(np.rint(weight / scale[:, None]), -127, 127).astype(np.int8), scale
+
+
+def build(
+    state: Mapping[str, Array], config: Mapping[str, Any], *, int8: bool, scale: Array | None = None, shift: Array | None = None
+) -> tuple[onnx.ModelProto, dict[str, Array]]:
+    """The graph of a …ForSequenceClassification and its large initializers, from a state dict.
+
+    Inputs ids and mask (B,S) int64; output scores (B, heads) after sigmoid(logit·scale + shift), which is where calibration lives.
+    """
+    n = FAMILIES[str(config["model_type"])]
+    g = Graph(int8)
+    eps = float(config["layer_norm_eps"])
+    heads = int(config["num_attention_heads"])
+    x = _embeddings(g, n, state, eps)
+    bias = _relative_bias(g, n, state, heads) if n.relative else ""
+    lengths = g.op("Cast", "mask", to=TensorProto.INT32)
+    for i in range(int(config["num_hidden_layers"])):
+        x = _layer(g, n, state, n.layer.format(i=i), x, lengths, bias, heads, eps)
+    x = g.op("Gather", x, g.const(0), axis=1)
+    for name, tanh in n.head:
+        weight = g.put(f"{name}.weight", state[f"{name}.weight"].astype(np.float32))
+        x = g.op("Gemm", x, weight, g.put(f"{name}.bias", state[f"{name}.bias"].astype(np.float32)), transB=1)
+        x = g.op("Tanh", x) if tanh else x
+    count = state[f"{n.head[-1][0]}.weight"].shape[0]
+    x = g.op("Mul", x, g.put("calibration.scale", np.ones(count, np.float32) if scale is None else scale.astype(np.float32)))
+    x = g.op("Add", x, g.put("calibration.shift", np.zeros(count, np.float32) if shift is None else shift.astype(np.float32)))
+    g.nodes.append(helper.make_node("Sigmoid", [x], ["scores"]))
+    return _model(g, count), g.tensors
+
+
+def _embeddings(g: Graph, n: Names, state: Mapping[str, Array], eps: float) -> str:
+    words = g.rows(n.word, state[n.word], "ids")
+    # Padding never reaches a real token, so positions simply count up.
+    length = g.op("Gather", g.op("Shape", "ids"), g.const(1))
+    positions = g.op("Range", g.const(n.position_base), g.op("Add", length, g.const(n.position_base)), g.const(1))
+    table = state[n.position].astype(np.float32)
+    if n.token_type:
+        table = table + state[n.token_type][0].astype(np.float32)
+    x = g.op("Add", words, g.op("Gather", g.put(n.position, table), positions))
+    return g.op("LayerNormalization", x, *_norm(g, state, n.norm), epsilon=eps, axis=-1)
+
+
+def _layer(g: Graph, n: Names, state: Mapping[str, Array], at: str, x: str, mask: str, bias: str, heads: int, eps: float) -> str:
+    # One multiplication for the three projections: the input is quantised once.
+    names = (n.query, n.key, n.value)
+    weight = np.concatenate([state[f"{at}{name}.weight"] for name in names])
+    width = weight.shape[1]
+    qkv = g.linear(x, f"{at}qkv", weight, np.concatenate([state[f"{at}{name}.bias"] for name in names]))
+    parts = [g.op("Slice", qkv, g.const([k * width]), g.const([(k + 1) * width]), g.const([2])) for k in range(3)]
+    mixed = g.op("MultiHeadAttention", *parts, "", mask, bias, domain=CONTRIB, num_heads=heads)
+    out = g.linear(mixed, f"{at}{n.out}", state[f"{at}{n.out}.weight"], state[f"{at}{n.out}.bias"])
+    x = g.op("SkipLayerNormalization", out, x, *_norm(g, state, at + n.attention_norm), domain=CONTRIB, epsilon=eps)
+    up = g.op("Gelu", g.linear(x, at + n.up, state[f"{at}{n.up}.weight"], state[f"{at}{n.up}.bias"]), domain=CONTRIB)
+    down = g.linear(up, at + n.down, state[f"{at}{n.down}.weight"], state[f"{at}{n.down}.bias"])
+    return g.op("SkipLayerNormalization", down, x, *_norm(g, state, at + n.output_norm), domain=CONTRIB, epsilon=eps)
+
+
+def _norm(g: Graph, state: Mapping[str, Array], name: str) -> tuple[str, str]:
+    return tuple(g.put(f"{name}.{part}", state[f"{name}.{part}"].astype(np.float32)) for part in ("weight", "bias"))  # type: ignore[return-value]
+
+
+def _relative_bias(g: Graph, n: Names, state: Mapping[str, Array], heads: int) -> str:
+    """MPNet adds to attention a learned number per head and distance: (1, heads, S, S), the same in every layer."""
+    assert n.relative is not None
+    table = state[n.relative].astype(np.float32)
+    longest = 512
+    by_distance = table[[_bucket(d, table.shape[0]) for d in range(-longest, longest + 1)]]
+    length = g.op("Gather", g.op("Shape", "ids"), g.const(1))
+    at = g.op("Range", g.const(0), length, g.const(1))
+    distance = g.op("Sub", g.op("Unsqueeze", at, g.const([0])), g.op("Unsqueeze", at, g.const([1])))
+    rows = g.op("Gather", g.put(n.relative, by_distance), g.op("Add", distance, g.const(longest)))
+    return g.op("Unsqueeze", g.op("Transpose", rows, perm=[2, 0, 1]), g.const([0]))
+
+
+def _bucket(distance: int, buckets: int, furthest: int = 128) -> int:
+    """The T5 scheme that MPNet shares: exact near by, logarithmic further off, halves for before and after."""
+    half = buckets // 2
+    base = half if distance > 0 else 0
+    near = abs(distance)
+    if near < half // 2:
+        return base + near
+    far = half // 2 + int(np.float32(np.log(np.float32(near) / (half // 2)) / np.log(furthest / (half // 2)) * (half - half // 2)))
+    return base + min(far, half - 1)
+
+
+def _model(g: Graph, count: int) -> onnx.ModelProto:
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"]) for name in ("ids", "mask")]
+    output = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", count])
+    tensors = [numpy_helper.from_array(array, name) for name, array in g.tensors.items()]
+    graph = helper.make_graph(g.nodes, "moderation", inputs, [output], tensors)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(CONTRIB, 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="moderation")

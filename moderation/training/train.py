@@ -1,0 +1,164 @@
+"""Fine-tuning an encoder with eight sigmoid heads: masked loss, bfloat16, length-sorted batches, resumable.
+
+    L = Σ w·m·BCE(logit, label) / Σ w·m          m: was it judged; w: how much it counts
+    + α · mean over minimal pairs of softplus(margin − (z⁺ − z⁻))     z: the incitement logit
+
+The result is a Hugging Face folder of an ordinary `…ForSequenceClassification`, which export.py turns into ONNX and into a Detoxify checkpoint.
+"""
+
+import json
+import math
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.nn import functional
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from moderation.events import CATEGORIES
+from moderation.training.data import Example, batches
+
+INCITEMENT = CATEGORIES.index("incitement")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One phase of training."""
+
+    epochs: int = 1
+    learning_rate: float = 3e-5
+    warmup: float = 0.06  # share of all steps
+    weight_decay: float = 0.01
+    max_tokens: int = 128
+    token_budget: int = 2048  # padded tokens a batch
+    most: int = 32  # texts a batch
+    pair_weight: float = 0.0  # α
+    pair_margin: float = 2.0
+    seed: int = 7
+    checkpoint_every: int = 200  # steps
+
+
+def start_from(base: Path, heads: Sequence[str] = CATEGORIES) -> tuple[Any, Any]:
+    """The encoder of `base` with fresh (or its own) heads, and its tokenizer."""
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=len(heads), problem_type="multi_label_classification")
+    model.config.id2label = dict(enumerate(heads))
+    model.config.label2id = {name: i for i, name in enumerate(heads)}
+    return model, tokenizer
+
+
+def train(base: Path, examples: Sequence[Example], recipe: Recipe, out: Path, *, label: str = "training") -> None:
+    """Fine-tune `base` on `examples` into the folder `out`. Stopped and called again, it goes on at its last checkpoint."""
+    torch.manual_seed(recipe.seed)
+    random.seed(recipe.seed)
+    model, tokenizer = start_from(base)
+    encoded = tokenizer([e.text for e in examples], truncation=True, max_length=recipe.max_tokens)["input_ids"]
+    plan = list(_plan(examples, [len(ids) for ids in encoded], recipe))
+    optimiser = torch.optim.AdamW(_groups(model, recipe), lr=recipe.learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, len(plan), recipe.warmup))
+    first = _resume(out, model, optimiser, schedule)
+    model.train()
+    log = (out / "log.jsonl").open("a", encoding="utf-8")
+    running, began = math.nan, time.monotonic()
+    with log, _bar(label, len(plan), first) as advance:
+        for step in range(first, len(plan)):
+            indices = plan[step]
+            loss = _loss(model, tokenizer, [encoded[i] for i in indices], [examples[i] for i in indices], recipe)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            optimiser.zero_grad(set_to_none=True)
+            running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
+            advance(f"loss {running:.4f}")
+            if (step + 1) % 25 == 0:
+                log.write(json.dumps({"step": step + 1, "of": len(plan), "loss": round(running, 5), "seconds": round(time.monotonic() - began)}) + "\n")
+                log.flush()
+            if (step + 1) % recipe.checkpoint_every == 0:
+                _checkpoint(out, model, optimiser, schedule, step + 1)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    (out / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def _plan(examples: Sequence[Example], lengths: list[int], recipe: Recipe) -> Iterator[list[int]]:
+    """All batches of all epochs. A minimal pair stays together: its two halves join one batch."""
+    partner = {e.id: i for i, e in enumerate(examples)}
+    for epoch in range(recipe.epochs):
+        heads = [i for i, e in enumerate(examples) if not (e.pair in partner and partner[e.pair] < i)]
+        for group in batches([lengths[i] for i in heads], token_budget=recipe.token_budget, most=recipe.most, seed=recipe.seed + epoch):
+            chosen = [heads[g] for g in group]
+            yield chosen + [partner[p] for i in chosen if (p := examples[i].pair) in partner and partner[p] != i]
+
+
+def _loss(model: Any, tokenizer: Any, ids: list[list[int]], chosen: list[Example], recipe: Recipe) -> torch.Tensor:
+    padded = tokenizer.pad({"input_ids": ids}, return_tensors="pt")
+    labels, weights = _targets(chosen)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"]).logits
+    logits = logits.float()
+    each = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    loss = (each * weights).sum() / weights.sum().clamp(min=1.0)
+    pairs = _pairs(chosen)
+    if recipe.pair_weight and pairs:
+        positive, negative = (logits[[p[k] for p in pairs], INCITEMENT] for k in (0, 1))
+        loss = loss + recipe.pair_weight * functional.softplus(recipe.pair_margin - (positive - negative)).mean()
+    return loss
+
+
+def _targets(chosen: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Labels and weights, shape (texts, categories); weight 0 where nobody judged."""
+    labels = torch.tensor([[e.labels.get(c, 0.0) for c in CATEGORIES] for e in chosen])
+    weights = torch.tensor([[e.weights.get(c, 0.0) for c in CATEGORIES] for e in chosen])
+    return labels, weights
+
+
+def _pairs(chosen: Sequence[Example]) -> list[tuple[int, int]]:
+    """(positive, negative) positions in the batch of minimal pairs that disagree on incitement."""
+    at = {e.id: i for i, e in enumerate(chosen)}
+    return [(i, at[e.pair]) for i, e in enumerate(chosen) if e.labels.get("incitement", 0.0) >= 0.5 and e.pair in at]
+
+
+def _groups(model: Any, recipe: Recipe) -> list[dict[str, Any]]:
+    """No decay on biases and layer norms, as in BERT."""
+    plain = [p for n, p in model.named_parameters() if n.endswith("bias") or "LayerNorm" in n]
+    decayed = [p for n, p in model.named_parameters() if not (n.endswith("bias") or "LayerNorm" in n)]
+    return [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+
+
+def _rate(step: int, steps: int, warmup: float) -> float:
+    """Linear up, linear down."""
+    rise = max(1, round(steps * warmup))
+    return (step + 1) / rise if step < rise else max(0.0, (steps - step) / max(1, steps - rise))
+
+
+def _checkpoint(out: Path, model: Any, optimiser: Any, schedule: Any, step: int) -> None:
+    fresh = out / "checkpoint.new"
+    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(), "step": step}, fresh)
+    fresh.replace(out / "checkpoint.pt")
+
+
+def _resume(out: Path, model: Any, optimiser: Any, schedule: Any) -> int:
+    out.mkdir(parents=True, exist_ok=True)
+    saved = out / "checkpoint.pt"
+    if not saved.exists():
+        return 0
+    state: Mapping[str, Any] = torch.load(saved, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    schedule.load_state_dict(state["schedule"])
+    return int(state["step"])
+
+
+@contextmanager
+def _bar(label: str, steps: int, done: int) -> Iterator[Any]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} {task.fields[note]}"), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task(label, total=steps, completed=done, note="")
+        yield lambda note: progress.update(task, advance=1, note=note)
