@@ -13,8 +13,9 @@ import hashlib
 import json
 import math
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +34,9 @@ class Example:
     text: str  # normalised
     labels: Mapping[str, float]  # category → share of people who saw it, 0..1
     weights: Mapping[str, float]  # category → how much the label counts in the loss
-    fold: str  # train | valid
+    fold: str  # train | valid (thresholds are chosen on it) | test (looked at for the report only)
     source: str  # the file's name
     pair: str | None = None  # id of its minimal-contrast twin
-    topic: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSpec:
-    """How much of one file to use."""
-
-    path: str
-    rows: int | None = None  # at most so many train rows, drawn with the seed
-    keep_positive: tuple[str, ...] = ()  # categories whose positives are always kept
-    weight: float = 1.0
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class DataError(ValueError):
@@ -87,12 +76,17 @@ def with_weak_negatives(examples: Iterable[Example], category: str) -> list[Exam
     return harmless
 
 
-def load_ids(path: Path, labels_by_id: Mapping[str, float], category: str) -> list[Example]:
-    """The rows of `path` whose id was labelled elsewhere: the text stays in the data set, only the label is ours."""
+def load_labelled(path: Path, labels_by_id: Mapping[str, float], category: str) -> list[Example]:
+    """The rows of `path` that were labelled by id elsewhere: the text stays in the data set, only the label is ours.
+
+    An id that stands for two texts is passed over: no one can tell which was meant.
+    """
+    rows = [row for row in read_lines(path) if row["id"] in labels_by_id]
+    times = Counter(row["id"] for row in rows)
     return [
-        Example(row["id"], normalise(row["text"]).text, {category: labels_by_id[row["id"]]}, {category: 1.0}, _fold(row["id"]), "labelled")
-        for row in read_lines(path)
-        if row["id"] in labels_by_id
+        Example(row["id"], normalise(row["text"]).text, {category: labels_by_id[row["id"]]}, {category: 1.0}, row.get("fold") or _fold(row["id"]), f"labelled_{category}")
+        for row in rows
+        if times[row["id"]] == 1
     ]
 
 
@@ -100,21 +94,6 @@ def read_label_file(path: Path) -> dict[str, float]:
     """A TSV of id and 0|1 (`?` and comments are passed over)."""
     rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#"))
     return {row[0]: float(row[1]) for row in rows if row[1] in {"0", "1"}}
-
-
-def draw(examples: Iterable[Example], spec: SourceSpec, seed: int) -> list[Example]:
-    """The train rows of a source that a spec asks for, and all its valid rows."""
-    rows = list(examples)
-    train = [e for e in rows if e.fold == "train"]
-    kept = [e for e in train if any(e.labels.get(c, 0.0) >= 0.5 for c in spec.keep_positive)]
-    rest = [e for e in train if not any(e.labels.get(c, 0.0) >= 0.5 for c in spec.keep_positive)]
-    if spec.rows is not None:
-        chooser = random.Random(f"{seed}:{spec.path}")
-        chooser.shuffle(rest)
-        chooser.shuffle(kept)
-        kept = kept[: spec.rows]
-        rest = rest[: max(spec.rows - len(kept), 0)]
-    return kept + rest + [e for e in rows if e.fold == "valid"]
 
 
 def batches(lengths: list[int], *, token_budget: int, most: int, seed: int) -> list[list[int]]:
@@ -149,7 +128,7 @@ def _example(path: Path, row: Mapping[str, Any], source: str) -> Example:
             labels[category], weights[category] = float(value), weight
     # Twins go to the same fold, or the valid fold would hold near-copies of training rows.
     fold = row.get("fold") or _fold(min(row["id"], row.get("pair") or row["id"]))
-    return Example(row["id"], normalise(row["text"]).text, labels, weights, fold, source, row.get("pair"), row.get("topic"))
+    return Example(row["id"], normalise(row["text"]).text, labels, weights, fold, source, row.get("pair"))
 
 
 def _fold(key: str) -> str:

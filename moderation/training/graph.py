@@ -132,13 +132,8 @@ def quantise(weight: Array) -> tuple[Array, Array]:
     return np.clip(np.rint(weight / scale[:, None]), -127, 127).astype(np.int8), scale
 
 
-def build(
-    state: Mapping[str, Array], config: Mapping[str, Any], *, int8: bool, scale: Array | None = None, shift: Array | None = None
-) -> tuple[onnx.ModelProto, dict[str, Array]]:
-    """The graph of a …ForSequenceClassification and its large initializers, from a state dict.
-
-    Inputs ids and mask (B,S) int64; output scores (B, heads) after sigmoid(logit·scale + shift), which is where calibration lives.
-    """
+def build(state: Mapping[str, Array], config: Mapping[str, Any], *, int8: bool) -> onnx.ModelProto:
+    """The graph of a …ForSequenceClassification from its state dict. Inputs ids and mask (B,S) int64; output scores (B, heads), after the sigmoid."""
     n = FAMILIES[str(config["model_type"])]
     g = Graph(int8)
     eps = float(config["layer_norm_eps"])
@@ -154,10 +149,8 @@ def build(
         x = g.op("Gemm", x, weight, g.put(f"{name}.bias", state[f"{name}.bias"].astype(np.float32)), transB=1)
         x = g.op("Tanh", x) if tanh else x
     count = state[f"{n.head[-1][0]}.weight"].shape[0]
-    x = g.op("Mul", x, g.put("calibration.scale", np.ones(count, np.float32) if scale is None else scale.astype(np.float32)))
-    x = g.op("Add", x, g.put("calibration.shift", np.zeros(count, np.float32) if shift is None else shift.astype(np.float32)))
     g.nodes.append(helper.make_node("Sigmoid", [x], ["scores"]))
-    return _model(g, count), g.tensors
+    return _model(g, count)
 
 
 def _embeddings(g: Graph, n: Names, state: Mapping[str, Array], eps: float) -> str:
@@ -196,7 +189,7 @@ def _relative_bias(g: Graph, n: Names, state: Mapping[str, Array], heads: int) -
     assert n.relative is not None
     table = state[n.relative].astype(np.float32)
     longest = 512
-    by_distance = table[[_bucket(d, table.shape[0]) for d in range(-longest, longest + 1)]]
+    by_distance = table[[bucket(d, table.shape[0]) for d in range(-longest, longest + 1)]]
     length = g.op("Gather", g.op("Shape", "ids"), g.const(1))
     at = g.op("Range", g.const(0), length, g.const(1))
     distance = g.op("Sub", g.op("Unsqueeze", at, g.const([0])), g.op("Unsqueeze", at, g.const([1])))
@@ -204,7 +197,7 @@ def _relative_bias(g: Graph, n: Names, state: Mapping[str, Array], heads: int) -
     return g.op("Unsqueeze", g.op("Transpose", rows, perm=[2, 0, 1]), g.const([0]))
 
 
-def _bucket(distance: int, buckets: int, furthest: int = 128) -> int:
+def bucket(distance: int, buckets: int, furthest: int = 128) -> int:
     """The T5 scheme that MPNet shares: exact near by, logarithmic further off, halves for before and after."""
     half = buckets // 2
     base = half if distance > 0 else 0

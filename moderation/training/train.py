@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,25 +22,9 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from moderation.events import CATEGORIES
 from moderation.training.data import Example, batches
+from moderation.training.recipe import Phase
 
 INCITEMENT = CATEGORIES.index("incitement")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """One phase of training."""
-
-    epochs: int = 1
-    learning_rate: float = 3e-5
-    warmup: float = 0.06  # share of all steps
-    weight_decay: float = 0.01
-    max_tokens: int = 128
-    token_budget: int = 2048  # padded tokens a batch
-    most: int = 32  # texts a batch
-    pair_weight: float = 0.0  # α
-    pair_margin: float = 2.0
-    seed: int = 7
-    checkpoint_every: int = 200  # steps
 
 
 def start_from(base: Path, heads: Sequence[str] = CATEGORIES) -> tuple[Any, Any]:
@@ -53,23 +36,23 @@ def start_from(base: Path, heads: Sequence[str] = CATEGORIES) -> tuple[Any, Any]
     return model, tokenizer
 
 
-def train(base: Path, examples: Sequence[Example], recipe: Recipe, out: Path, *, label: str = "training") -> None:
-    """Fine-tune `base` on `examples` into the folder `out`. Stopped and called again, it goes on at its last checkpoint."""
-    torch.manual_seed(recipe.seed)
-    random.seed(recipe.seed)
+def train(base: Path, epochs: Sequence[Sequence[Example]], phase: Phase, out: Path, *, seed: int) -> None:
+    """Fine-tune `base` on one list of examples an epoch, into the folder `out`. Stopped and called again, it goes on at its last checkpoint."""
+    torch.manual_seed(seed)
+    random.seed(seed)
     model, tokenizer = start_from(base)
-    encoded = tokenizer([e.text for e in examples], truncation=True, max_length=recipe.max_tokens)["input_ids"]
-    plan = list(_plan(examples, [len(ids) for ids in encoded], recipe))
-    optimiser = torch.optim.AdamW(_groups(model, recipe), lr=recipe.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, len(plan), recipe.warmup))
+    examples = [e for epoch in epochs for e in epoch]
+    encoded = tokenizer([e.text for e in examples], truncation=True, max_length=phase.max_tokens)["input_ids"]
+    plan = list(_plan(epochs, [len(ids) for ids in encoded], phase, seed))
+    optimiser = torch.optim.AdamW(_groups(model, phase), lr=phase.learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, len(plan), phase.warmup))
     first = _resume(out, model, optimiser, schedule)
     model.train()
-    log = (out / "log.jsonl").open("a", encoding="utf-8")
     running, began = math.nan, time.monotonic()
-    with log, _bar(label, len(plan), first) as advance:
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log, _bar(phase.name, len(plan), first) as advance:
         for step in range(first, len(plan)):
             indices = plan[step]
-            loss = _loss(model, tokenizer, [encoded[i] for i in indices], [examples[i] for i in indices], recipe)
+            loss = _loss(model, tokenizer, [encoded[i] for i in indices], [examples[i] for i in indices], phase)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
@@ -80,24 +63,27 @@ def train(base: Path, examples: Sequence[Example], recipe: Recipe, out: Path, *,
             if (step + 1) % 25 == 0:
                 log.write(json.dumps({"step": step + 1, "of": len(plan), "loss": round(running, 5), "seconds": round(time.monotonic() - began)}) + "\n")
                 log.flush()
-            if (step + 1) % recipe.checkpoint_every == 0:
+            if (step + 1) % phase.checkpoint_every == 0:
                 _checkpoint(out, model, optimiser, schedule, step + 1)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     (out / "checkpoint.pt").unlink(missing_ok=True)
 
 
-def _plan(examples: Sequence[Example], lengths: list[int], recipe: Recipe) -> Iterator[list[int]]:
-    """All batches of all epochs. A minimal pair stays together: its two halves join one batch."""
-    partner = {e.id: i for i, e in enumerate(examples)}
-    for epoch in range(recipe.epochs):
-        heads = [i for i, e in enumerate(examples) if not (e.pair in partner and partner[e.pair] < i)]
-        for group in batches([lengths[i] for i in heads], token_budget=recipe.token_budget, most=recipe.most, seed=recipe.seed + epoch):
+def _plan(epochs: Sequence[Sequence[Example]], lengths: list[int], phase: Phase, seed: int) -> Iterator[list[int]]:
+    """All batches of all epochs, as indices into the epochs put end to end. The two halves of a minimal pair join one batch."""
+    start = 0
+    for number, epoch in enumerate(epochs):
+        at = {e.id: start + i for i, e in enumerate(epoch)}
+        twin = {start + i: at[e.pair] for i, e in enumerate(epoch) if e.pair in at and at[e.pair] != start + i}
+        heads = [start + i for i in range(len(epoch)) if twin.get(start + i, start + i) >= start + i]
+        for group in batches([lengths[i] for i in heads], token_budget=phase.token_budget, most=phase.most, seed=seed + number):
             chosen = [heads[g] for g in group]
-            yield chosen + [partner[p] for i in chosen if (p := examples[i].pair) in partner and partner[p] != i]
+            yield chosen + [twin[i] for i in chosen if i in twin]
+        start += len(epoch)
 
 
-def _loss(model: Any, tokenizer: Any, ids: list[list[int]], chosen: list[Example], recipe: Recipe) -> torch.Tensor:
+def _loss(model: Any, tokenizer: Any, ids: list[list[int]], chosen: list[Example], phase: Phase) -> torch.Tensor:
     padded = tokenizer.pad({"input_ids": ids}, return_tensors="pt")
     labels, weights = _targets(chosen)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -106,9 +92,9 @@ def _loss(model: Any, tokenizer: Any, ids: list[list[int]], chosen: list[Example
     each = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
     loss = (each * weights).sum() / weights.sum().clamp(min=1.0)
     pairs = _pairs(chosen)
-    if recipe.pair_weight and pairs:
+    if phase.pair_weight and pairs:
         positive, negative = (logits[[p[k] for p in pairs], INCITEMENT] for k in (0, 1))
-        loss = loss + recipe.pair_weight * functional.softplus(recipe.pair_margin - (positive - negative)).mean()
+        loss = loss + phase.pair_weight * functional.softplus(phase.pair_margin - (positive - negative)).mean()
     return loss
 
 
@@ -125,11 +111,11 @@ def _pairs(chosen: Sequence[Example]) -> list[tuple[int, int]]:
     return [(i, at[e.pair]) for i, e in enumerate(chosen) if e.labels.get("incitement", 0.0) >= 0.5 and e.pair in at]
 
 
-def _groups(model: Any, recipe: Recipe) -> list[dict[str, Any]]:
+def _groups(model: Any, phase: Phase) -> list[dict[str, Any]]:
     """No decay on biases and layer norms, as in BERT."""
     plain = [p for n, p in model.named_parameters() if n.endswith("bias") or "LayerNorm" in n]
     decayed = [p for n, p in model.named_parameters() if not (n.endswith("bias") or "LayerNorm" in n)]
-    return [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return [{"params": decayed, "weight_decay": phase.weight_decay}, {"params": plain, "weight_decay": 0.0}]
 
 
 def _rate(step: int, steps: int, warmup: float) -> float:

@@ -1,0 +1,165 @@
+"""What the shipped model sees and misses, measured on folds it was not trained on, with the int8 weights that ship.
+
+`valid` folds choose calibration and thresholds; `test` (seeds/incitement/elsewhere.jsonl: topics no training example has) is only reported.
+"""
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from moderation.events import CATEGORIES
+from moderation.scoring.scorer import Scorer
+from moderation.training.data import Example
+
+NEWS = ("toxic_spans", "civil_aayan")  # the genre the service reads
+Array = np.ndarray[Any, Any]
+
+
+class HeadFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """One category on one set."""
+
+    category: str
+    on: str  # which examples
+    rows: int
+    positives: int
+    auc: float
+    average_precision: float
+    recall_at_1: float  # recall where 1% of negatives fire
+    recall_at_5: float
+    calibration_error: float  # expected calibration error, 15 bins
+
+
+class OperatingPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A threshold and where it comes from."""
+
+    category: str
+    false_alarms: float  # the share of news comments without the label that it flags, asked for
+    threshold: float
+    recall: float  # on the same valid folds
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything `moderation model evaluate` prints; kept beside the model as evaluation.json."""
+
+    model: str
+    heads: tuple[HeadFigures, ...]
+    pairs: Mapping[str, float]  # set → share of minimal pairs where the inciting one scores higher
+    operating_points: tuple[OperatingPoint, ...]
+
+
+def score_all(scorer: Scorer, examples: Sequence[Example], advance: Any = None) -> Array:
+    """Scores (examples, categories), in chunks."""
+
+    async def run() -> Array:
+        rows = []
+        for at in range(0, len(examples), 256):
+            chunk = examples[at : at + 256]
+            rows += [[s.values[c] for c in CATEGORIES] for s in await scorer.score([e.text for e in chunk])]
+            if advance:
+                advance(len(chunk))
+        return np.asarray(rows, np.float64)
+
+    return asyncio.run(run())
+
+
+def figures(category: str, on: str, labels: Array, scores: Array) -> HeadFigures | None:
+    """None when one of the classes is missing."""
+    truth = labels >= 0.5
+    if not truth.any() or truth.all():
+        return None
+    return HeadFigures(
+        category=category,
+        on=on,
+        rows=len(truth),
+        positives=int(truth.sum()),
+        auc=round(float(roc_auc_score(truth, scores)), 4),
+        average_precision=round(float(average_precision_score(truth, scores)), 4),
+        recall_at_1=round(recall_at(truth, scores, 0.01), 4),
+        recall_at_5=round(recall_at(truth, scores, 0.05), 4),
+        calibration_error=round(calibration_error(truth, scores), 4),
+    )
+
+
+def recall_at(truth: Array, scores: Array, false_alarms: float) -> float:
+    """Share of positives above the threshold that at most `false_alarms` of the negatives reach."""
+    return float((scores[truth] >= threshold_at(scores[~truth], false_alarms)).mean())
+
+
+def threshold_at(negatives: Array, false_alarms: float) -> float:
+    """The lowest threshold, in steps of 0.001, that at most this share of the scores reaches."""
+    ordered = np.sort(negatives)[::-1]
+    allowed = int(false_alarms * len(ordered))
+    return min(1.0, math.floor(float(ordered[allowed]) * 1000 + 1) / 1000) if allowed < len(ordered) else 0.0
+
+
+def calibration_error(truth: Array, scores: Array, bins: int = 15) -> float:
+    """Expected calibration error: mean |share of positives − mean score| over equally wide bins, weighted by size."""
+    bin_of = np.minimum((scores * bins).astype(int), bins - 1)
+    gaps = [(abs(truth[bin_of == b].mean() - scores[bin_of == b].mean()), (bin_of == b).mean()) for b in range(bins) if (bin_of == b).any()]
+    return float(sum(gap * share for gap, share in gaps))
+
+
+def pair_accuracy(examples: Sequence[Example], scores: Array) -> tuple[int, float] | None:
+    """(pairs, share told apart) of minimal pairs: the inciting twin scores higher."""
+    at = {e.id: i for i, e in enumerate(examples)}
+    k = CATEGORIES.index("incitement")
+    told = [scores[i, k] > scores[at[e.pair], k] for i, e in enumerate(examples) if e.pair in at and e.labels.get("incitement", 0.0) >= 0.5]
+    return (len(told), float(np.mean(told))) if told else None
+
+
+def platt(labels: Array, scores: Array) -> tuple[float, float]:
+    """(scale, shift) of the logit that make the scores probabilities on these labels."""
+    logits = np.log(np.clip(scores, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(scores, 1e-6, 1 - 1e-6))
+    fit = LogisticRegression(C=1e3).fit(logits[:, None], labels >= 0.5)
+    return float(fit.coef_[0, 0]), float(fit.intercept_[0])
+
+
+def report(model: str, valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[Example]], scored: Mapping[str, Array], wanted: Mapping[str, float]) -> Report:
+    """All figures. `scored` has the scores of each set under "valid:SET" and "test:SET"; `wanted` the false alarms asked for per category."""
+    heads: list[HeadFigures | None] = []
+    for category in CATEGORIES:
+        for group, sets in _groups(valid, test).items():
+            labels, scores = gather(category, sets, scored)
+            heads.append(figures(category, group, labels, scores) if len(labels) else None)
+    pairs = {}
+    for group, sets in _groups(valid, test).items():
+        rows = [e for _, examples in sets for e in examples]
+        found = pair_accuracy(rows, np.concatenate([scored[key] for key, _ in sets])) if rows else None
+        if found and found[0] >= 10:
+            pairs[f"{group} ({found[0]} pairs)"] = round(found[1], 4)
+    points = tuple(_point(category, share, valid, scored) for category, share in wanted.items())
+    return Report(model=model, heads=tuple(h for h in heads if h), pairs=pairs, operating_points=points)
+
+
+def gather(category: str, sets: Sequence[tuple[str, Sequence[Example]]], scored: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Labels and scores of every example of these sets that people judged for the category."""
+    k = CATEGORIES.index(category)
+    rows = [(e.labels[category], scored[key][i, k]) for key, examples in sets for i, e in enumerate(examples) if e.weights.get(category, 0.0) >= 1.0]
+    found = np.asarray(rows, np.float64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _groups(valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[Example]]) -> dict[str, list[tuple[str, Sequence[Example]]]]:
+    ours = {"starter", "world", "nation", "local", "culture", "considered", "contrast", "counter_speech"}
+    return {
+        "news comments": [(f"valid:{s}", e) for s, e in valid.items() if s in NEWS],
+        "other public": [(f"valid:{s}", e) for s, e in valid.items() if s not in NEWS and s not in ours and not s.startswith("labelled")],
+        "labelled news": [(f"valid:{s}", e) for s, e in valid.items() if s.startswith("labelled")],
+        "authored": [(f"valid:{s}", e) for s, e in valid.items() if s in ours],
+        "authored, unseen topics": [(f"test:{s}", e) for s, e in test.items()],
+    }
+
+
+def _point(category: str, share: float, valid: Mapping[str, Sequence[Example]], scored: Mapping[str, Array]) -> OperatingPoint:
+    """The threshold that fires on at most `share` of valid news comments that do not carry the label (where nobody judged: all of them)."""
+    k = CATEGORIES.index(category)
+    news = [(e, scored[f"valid:{s}"][i, k]) for s in NEWS for i, e in enumerate(valid.get(s, ()))]
+    threshold = threshold_at(np.asarray([score for e, score in news if e.labels.get(category, 0.0) < 0.5]), share)
+    labels, scores = gather(category, [(f"valid:{s}", e) for s, e in valid.items()], scored)
+    return OperatingPoint(category=category, false_alarms=share, threshold=threshold, recall=round(float((scores[labels >= 0.5] >= threshold).mean()), 4))

@@ -1,0 +1,109 @@
+"""The training recipe (seeds/training.toml): which examples, in which phases, with which settings."""
+
+import random
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from moderation.errors import ConfigurationError
+from moderation.events import CATEGORIES
+from moderation.training.data import Example, load, load_labelled, read_label_file, with_weak_negatives
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of `file`, `seeds` (a glob) or `labels` (with `category` and `of`)."""
+
+    file: str | None = None  # public data, below the data folder
+    seeds: str | None = None  # our own examples, below the recipe's folder
+    labels: str | None = None  # our own labels for public comments, by id
+    category: str | None = None
+    of: tuple[str, ...] = ()
+    rows: int | None = None  # at most so many train rows an epoch; all when left out
+    keep: tuple[str, ...] = ()  # positives of these categories are drawn first
+    weight: float = 1.0  # how much the labels count
+
+
+class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One run of the optimiser over its sources."""
+
+    name: str
+    source: tuple[Source, ...]
+    epochs: Annotated[int, msgspec.Meta(ge=1)] = 1
+    learning_rate: float = 3e-5
+    warmup: float = 0.06  # share of all steps
+    weight_decay: float = 0.01
+    max_tokens: int = 128
+    token_budget: int = 3072  # padded tokens a batch
+    most: int = 48  # texts a batch
+    pair_weight: float = 0.0
+    pair_margin: float = 2.0
+    checkpoint_every: int = 150  # steps
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    base: str  # mpnet | minilm | a Hugging Face folder
+    seed: int
+    phase: tuple[Phase, ...]
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe. Raises ConfigurationError naming the field."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ConfigurationError(f"--config {path}: {error}") from None
+
+
+def epochs(phase: Phase, data: Path, seeds: Path, seed: int) -> Iterator[list[Example]]:
+    """The train examples of each epoch of a phase. Raises ConfigurationError for a missing file."""
+    for epoch in range(phase.epochs):
+        rows = [e for s in phase.source for e in _drawn(s, data, seeds, random.Random(f"{seed}:{epoch}:{s}"))]
+        yield with_weak_negatives(rows, "sexual_explicit")
+
+
+def fold(phase: Phase, data: Path, seeds: Path, name: str) -> dict[str, list[Example]]:
+    """Everything of a phase's sources that lies in the fold valid or test, by source."""
+    found: dict[str, list[Example]] = {}
+    for source in phase.source:
+        for example in _all(source, data, seeds):
+            if example.fold == name:
+                found.setdefault(example.source, []).append(example)
+    return found
+
+
+def _drawn(source: Source, data: Path, seeds: Path, chooser: random.Random) -> Sequence[Example]:
+    rows = [e for e in _all(source, data, seeds) if e.fold == "train"]
+    if source.rows is not None and len(rows) > source.rows:
+        chooser.shuffle(rows)
+        rows = sorted(rows, key=lambda e: not any(e.labels.get(c, 0.0) >= 0.5 for c in source.keep))[: source.rows]
+    if source.weight != 1.0:
+        rows = [replace(e, weights={c: w * source.weight for c, w in e.weights.items()}) for e in rows]
+    return rows
+
+
+@lru_cache(maxsize=64)
+def _all(source: Source, data: Path, seeds: Path) -> tuple[Example, ...]:
+    """Every judged example of a source, all folds."""
+    try:
+        if source.file:
+            rows = load(data / source.file)
+        elif source.seeds:
+            paths = sorted(seeds.glob(source.seeds))
+            if not paths:
+                raise ConfigurationError(f"no file {seeds / source.seeds}")
+            rows = [e for path in paths for e in load(path)]
+        elif source.labels and source.category in CATEGORIES:
+            labels = read_label_file(seeds / source.labels)
+            rows = [e for name in source.of for e in load_labelled(data / name, labels, source.category)]
+        else:
+            raise ConfigurationError(f"a source needs file, seeds, or labels with a category: {source}")
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename}: {error.strerror}") from None
+    return tuple(e for e in rows if e.weights)
