@@ -98,7 +98,7 @@ class BatchHandler:
                 self._available(dependency, False)
                 self._metrics.retries.labels(step).inc()
                 self._log.warning("waiting", step=step, dependency=dependency, error=str(error), seconds=round(wait, 1))
-                await self._pause(wait * random.uniform(0.5, 1.0))  # noqa: S311  # spreads workers, hides nothing
+                await self._pause(wait * random.uniform(0.5, 1.0))  # spreads workers, hides nothing
                 wait = min(wait * 2, self._longest)
             else:
                 self._available(dependency, True)

@@ -90,7 +90,8 @@ class KafkaPublisher:
 
     @staticmethod
     async def _send(producer: AIOKafkaProducer, message: Message, value: bytes | None) -> asyncio.Future[object]:
-        return await producer.send(message.topic, key=message.key, value=value, headers=list(message.headers.items()))
+        sent: asyncio.Future[object] = await producer.send(message.topic, key=message.key, value=value, headers=list(message.headers.items()))
+        return sent
 
     async def _send_cut(self, producer: AIOKafkaProducer, message: Message) -> None:
         """A value the broker finds too large, with room for headers: its beginning is better than nothing, and better than waiting for ever."""

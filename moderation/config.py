@@ -6,10 +6,10 @@ Start-up fails with the variable's name when a value is wrong or a MODERATION_* 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from moderation.errors import ConfigurationError
 
@@ -47,12 +47,21 @@ class Settings(BaseSettings):
     metrics_port: Port = Field(9108, description="Port of /metrics, /livez and /readyz; 0 picks a free one.")
     queue_prefix: str = Field("moderation", pattern=r"^[A-Za-z0-9_.-]+$", description="Prefix of every Redis key.")
     lease_seconds: Seconds = Field(600.0, description="How long a moderator's claim lasts unless renewed.")
-    retention_days: Annotated[float, Field(gt=0)] = Field(30.0, description="Days a resolved or erased item is remembered (without text), so that late duplicates stay without effect.")
+    retention_days: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="Days a resolved or erased item is remembered (without text), so that late duplicates stay without effect."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or coloured text for people.")
 
     @classmethod
-    def settings_customise_sources(cls, settings_cls: type[BaseSettings], init_settings: Any, **_: Any) -> tuple[Any, ...]:
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what load_settings hands over: no .env file, no second look at the environment."""
         return (init_settings,)
 

@@ -29,7 +29,14 @@ class EmbeddedServer:
         self._name = name
         self._log = log
         with log.open("wb") as sink:
-            self._process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=log.parent, preexec_fn=_end_with_parent)  # noqa: PLW1509  # one call, no locks
+            self._process = subprocess.Popen(
+                command,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=log.parent,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  # one system call, no locks
+            )
 
     def __enter__(self) -> Self:
         _wait_for_port(self._name, self._process, self.port, self._log)

@@ -32,23 +32,23 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Common to all: immutable, keyword-only, defaults left off the wire."""
 
 
-class Author(Record):
+class Author(Record, frozen=True):
     id: str | None = None  # the newsroom's id of the reader
     name: str | None = None  # display name
 
 
-class Article(Record):
+class Article(Record, frozen=True):
     id: str | None = None
     title: str | None = None
     url: str | None = None
 
 
-class Parent(Record):
+class Parent(Record, frozen=True):
     id: str | None = None  # comment_id of the comment answered to
     text: str | None = None
 
 
-class Comment(Record):
+class Comment(Record, frozen=True):
     """A reader's comment as it came from Kafka. Unknown fields pass."""
 
     comment_id: str  # 1 to 200 characters; the Kafka key
@@ -64,7 +64,7 @@ class Comment(Record):
     deleted: bool = False  # takes the item out of the queue and erases its text
 
 
-class Span(Record):
+class Span(Record, frozen=True):
     """A stretch of the original text that carries a score."""
 
     begin: int  # index of the first character (Unicode code points)
@@ -73,17 +73,17 @@ class Span(Record):
     score: float
 
 
-class ModelRef(Record):
+class ModelRef(Record, frozen=True):
     id: str
     version: str  # content hash
 
 
-class PolicyRef(Record):
+class PolicyRef(Record, frozen=True):
     id: str
     version: str  # content hash
 
 
-class Scores(Record):
+class Scores(Record, frozen=True):
     """What the model says of one text: category → 0..1."""
 
     values: Mapping[str, float]
@@ -91,7 +91,7 @@ class Scores(Record):
     tokens: int = 0  # model tokens read, over all windows
 
 
-class Reason(Record, omit_defaults=False):
+class Reason(Record, frozen=True, omit_defaults=False):
     """Why the policy acted: one rule that fired."""
 
     rule: str  # threshold | empty | deleted
@@ -100,14 +100,14 @@ class Reason(Record, omit_defaults=False):
     threshold: float | None = None
 
 
-class Timings(Record, omit_defaults=False):
+class Timings(Record, frozen=True, omit_defaults=False):
     """Milliseconds."""
 
     score: float = 0.0  # the model, for the batch the comment was in
     total: float = 0.0  # from the broker's timestamp to filed
 
 
-class Decision(Record, omit_defaults=False):
+class Decision(Record, frozen=True, omit_defaults=False):
     """What was decided for one revision of a comment. Carries no text."""
 
     comment_id: str
@@ -126,7 +126,7 @@ class Decision(Record, omit_defaults=False):
     timings: Timings = Timings()
 
 
-class ReviewItem(Record):
+class ReviewItem(Record, frozen=True):
     """What a moderator sees: the comment and why it is here."""
 
     comment: Comment
@@ -139,7 +139,7 @@ class VerdictKind(StrEnum):
     ESCALATE = "escalate"
 
 
-class Verdict(Record, omit_defaults=False):
+class Verdict(Record, frozen=True, omit_defaults=False):
     """What a moderator decided."""
 
     comment_id: str

@@ -46,7 +46,8 @@ def serve(health: Health, registry: CollectorRegistry, host: str, port: int) -> 
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/metrics":
-            return metrics(environ, start)
+            found: Iterable[bytes] = metrics(environ, start)
+            return found
         if path == "/livez":
             return _plain(start, health.alive(), "alive", "the event loop stands still")
         if path == "/readyz":
@@ -57,7 +58,12 @@ def serve(health: Health, registry: CollectorRegistry, host: str, port: int) -> 
     server = make_server(host, port, app, server_class=_Threaded, handler_class=_Silent)
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     bound = server.server_address
-    return f"http://{host}:{bound[1]}", server.shutdown
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return f"http://{host}:{bound[1]}", stop
 
 
 def _plain(start: Callable[..., Any], good: bool, yes: str, no: str) -> list[bytes]:

@@ -201,9 +201,7 @@ def _show(comments: list[Comment], decisions: list[Decision], waiting: list[Wait
     colours = {Action.PUBLISH: "green", Action.REVIEW: "yellow", Action.HOLD: "red"}
     table = Table("comment", "author", "action", "why", "place in queue")
     for d in decisions:
-        why = "; ".join(
-            f"{r.category} {r.score:.2f} ≥ {r.threshold:.2f}" if r.score is not None and r.threshold is not None else r.rule for r in d.reasons[:1]
-        )
+        why = "; ".join(f"{r.category} {r.score:.2f} ≥ {r.threshold:.2f}" if r.score is not None and r.threshold is not None else r.rule for r in d.reasons[:1])
         if not d.reasons:
             category, score = max(d.scores.items(), key=lambda pair: pair[1])
             why = f"nothing over its threshold (highest: {category} {score:.2f})"

@@ -22,7 +22,9 @@ CHUNK = 200
 
 
 @app.command("list")
-def list_letters(reason: Reason = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with the value in base64.")] = False) -> None:
+def list_letters(
+    reason: Reason = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with the value in base64.")] = False
+) -> None:
     """What lies in the dead-letter topic, and why."""
     letters = asyncio.run(_letters(load_settings(), reason))
     if as_json:

@@ -85,7 +85,10 @@ def detoxify(
     out: Annotated[Path, typer.Option("--out", help="Folder for model.ckpt and config/.")],
     model: Folder = BUILTIN,
 ) -> None:
-    """Write the model as a Detoxify checkpoint: Detoxify(checkpoint=OUT/model.ckpt, huggingface_config_path=OUT/config). Needs the train and detoxify extras."""
+    """Write the model as a Detoxify checkpoint: Detoxify(checkpoint=OUT/model.ckpt, huggingface_config_path=OUT/config).
+
+    Needs the train and detoxify extras.
+    """
     with _extra("train"):
         from moderation.training.export import detoxify_checkpoint  # noqa: PLC0415  # an extra
     if out.exists() and any(out.iterdir()):

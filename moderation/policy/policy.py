@@ -1,34 +1,33 @@
 """The policy file as a validated value with a version hash.
 
-    id = "default"
+id = "default"
 
-    [categories.incitement]
-    review = 0.60        # file for a person, the comment stays visible
-    hold = 0.90          # file for a person, the comment waits
-    weight = 1.0         # severity: priority in the queue = weight × score
+[categories.incitement]
+review = 0.60        # file for a person, the comment stays visible
+hold = 0.90          # file for a person, the comment waits
+weight = 1.0         # severity: priority in the queue = weight × score
 
-    [[overrides]]        # the first that matches a comment's site and section refines the categories above
-    section = "kids"
-    [overrides.categories.obscene]
-    review = 0.30
+[[overrides]]        # the first that matches a comment's site and section refines the categories above
+section = "kids"
+[overrides.categories.obscene]
+review = 0.30
 """
 
 import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import msgspec
 
 from moderation.errors import PolicyError
 from moderation.events import CATEGORIES, PolicyRef
+from moderation.policy.locate import line_of
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-_TABLE = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
-_KEY = re.compile(r"^\s*([A-Za-z0-9_.\"'-]+)\s*=")
+T = TypeVar("T")
 
 
 class CategoryRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,18 +46,27 @@ class CategoryChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     weight: Share | None = None
 
 
+R = TypeVar("R", CategoryRule, CategoryChange)
+
+
 class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Different thresholds for a site, a section, or a section of a site."""
 
     site: str | None = None
     section: str | None = None
-    categories: dict[str, CategoryChange]
+    categories: Mapping[str, CategoryChange]
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: str
-    categories: dict[str, CategoryRule]
-    overrides: list[Override] = []
+    categories: dict[str, dict[str, Any]]
+    overrides: list[dict[str, Any]] = []
+
+
+class _Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    site: str | None = None
+    section: str | None = None
+    categories: dict[str, dict[str, Any]]
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,34 +98,59 @@ def load_policy(path: Path) -> Policy:
 def parse_policy(content: str, name: str = "policy") -> Policy:
     """Check the content of a policy file; `name` stands in messages."""
     try:
-        file = msgspec.convert(tomllib.loads(content), _File)
+        raw = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"{name}: {error}") from None
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        raise PolicyError(_located(name, content, path.strip("`").removeprefix("$").removeprefix("."), message)) from None
-    _check(file, name, content)
-    merged = {category: file.categories.get(category, CategoryRule()) for category in CATEGORIES}
+    check = _Check(name, content)
+    file = check.convert(raw, _File, "")
+    categories = check.categories(file.categories, CategoryRule, "categories")
+    overrides = []
+    for i, table in enumerate(file.overrides):
+        at = f"overrides[{i}]"
+        where = check.convert(table, _Where, at)
+        changes = check.categories(where.categories, CategoryChange, f"{at}.categories")
+        if where.site is None and where.section is None:
+            check.fail(at, "expected a site, a section or both")
+        overrides.append(Override(site=where.site, section=where.section, categories=changes))
+    merged = {category: categories.get(category, CategoryRule()) for category in CATEGORIES}
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Policy(ref=PolicyRef(id=file.id, version=version), categories=merged, overrides=tuple(file.overrides))
+    return Policy(ref=PolicyRef(id=file.id, version=version), categories=merged, overrides=tuple(overrides))
 
 
-def _check(file: _File, name: str, content: str) -> None:
-    """What types cannot say: known categories, a hold threshold no lower than review, overrides that match something."""
-    tables: list[tuple[str, Mapping[str, CategoryRule | CategoryChange]]] = [("categories", file.categories)]
-    tables += [(f"overrides[{i}].categories", o.categories) for i, o in enumerate(file.overrides)]
-    for where, table in tables:
-        for category, rule in table.items():
+class _Check:
+    """Turns raw tables into checked values, and faults into a PolicyError that says where."""
+
+    def __init__(self, name: str, content: str) -> None:
+        self._name = name
+        self._content = content
+
+    def fail(self, field: str, expected: str) -> NoReturn:
+        raise PolicyError(f"{self._name}:{line_of(self._content, field)}: {field}: {expected}")
+
+    def convert(self, value: object, kind: type[T], at: str) -> T:
+        """`value` as a `kind`."""
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            message, _, path = str(error).partition(" - at ")
+            inside = path.strip("`").removeprefix("$").removeprefix(".")
+            if unknown := re.search(r"(?:unknown|missing required) field `([^`]+)`", message):
+                inside = unknown[1]
+            self.fail(".".join(part for part in (at, inside) if part) or "file", message)
+
+    def categories(self, table: Mapping[str, object], kind: type[R], at: str) -> dict[str, R]:
+        """The rules of a table, for known categories, with a hold threshold no lower than review."""
+        rules = {}
+        for category, value in table.items():
+            where = f"{at}.{category}"
             if category not in CATEGORIES:
-                raise PolicyError(_located(name, content, f"{where}.{category}", f"no such category; expected one of {', '.join(CATEGORIES)}"))
-            review, hold = rule.review, rule.hold
-            if isinstance(review, bool) and review or isinstance(hold, bool) and hold:
-                raise PolicyError(_located(name, content, f"{where}.{category}", "a threshold is a number from 0 to 1, or false"))
-            if review is not None and hold is not None and review is not False and hold is not False and hold < review:
-                raise PolicyError(_located(name, content, f"{where}.{category}.hold", f"expected at least review ({review})"))
-    for i, override in enumerate(file.overrides):
-        if override.site is None and override.section is None:
-            raise PolicyError(_located(name, content, f"overrides[{i}]", "expected a site, a section or both"))
+                self.fail(where, f"no such category; expected one of {', '.join(CATEGORIES)}")
+            rule = rules[category] = self.convert(value, kind, where)
+            if rule.review is True or rule.hold is True:
+                self.fail(where, "a threshold is a number from 0 to 1, or false")
+            if rule.review is not None and rule.hold is not None and rule.hold is not False and rule.hold < rule.review:
+                self.fail(f"{where}.hold", f"expected at least review ({rule.review})")
+        return rules
 
 
 def _changed(rule: CategoryRule, change: CategoryChange | None) -> CategoryRule:
@@ -134,36 +167,3 @@ def _threshold(old: float | None, new: float | bool | None) -> float | None:
     if new is None:
         return old
     return None if new is False else float(new)
-
-
-def _located(name: str, content: str, path: str, message: str) -> str:
-    """'FILE:LINE: FIELD: MESSAGE'. tomllib keeps no line numbers, so the field is looked up in the text."""
-    lines = _lines_of_fields(content)
-    wanted = path
-    while wanted and wanted not in lines:
-        wanted = wanted.rpartition(".")[0]
-    unknown = re.search(r"unknown field `([^`]+)`", message)
-    if unknown:
-        path = ".".join(part for part in (path, unknown[1]) if part)
-        wanted = path if path in lines else wanted
-    line = lines.get(wanted, 1)
-    return f"{name}:{line}: {path or 'file'}: {message}"
-
-
-@lru_cache(maxsize=1)
-def _lines_of_fields(content: str) -> dict[str, int]:
-    """Dotted path → line number, for tables and keys as a person writes them (one a line)."""
-    found: dict[str, int] = {}
-    table, counts = "", {"overrides": -1}
-    for number, line in enumerate(content.splitlines(), 1):
-        if header := _TABLE.match(line):
-            parts = header[1].split(".")
-            if line.lstrip().startswith("[["):
-                counts[parts[0]] = counts.get(parts[0], -1) + 1
-            if parts[0] in counts:
-                parts[0] = f"{parts[0]}[{counts[parts[0]]}]"
-            table = ".".join(parts)
-            found.setdefault(table, number)
-        elif key := _KEY.match(line):
-            found.setdefault(".".join(part for part in (table, key[1]) if part), number)
-    return found

@@ -40,7 +40,9 @@ class RedisQueue:
     async def claim(self, moderator: str, *, count: int = 1, lease: float = 600.0) -> list[Claim]:
         tokens = [secrets.token_urlsafe(16) for _ in range(count)]
         rows = await self._one("claim", moderator, lease, *tokens)
-        return [Claim(item=_item(data), token=_text(token), moderator=moderator, filed_at=float(filed), until=float(until)) for data, token, filed, until in rows]
+        return [
+            Claim(item=_item(data), token=_text(token), moderator=moderator, filed_at=float(filed), until=float(until)) for data, token, filed, until in rows
+        ]
 
     async def renew(self, claim: Claim, *, lease: float = 600.0) -> Claim:
         until = await self._one("renew", _id(claim), claim.token, lease)
@@ -114,7 +116,7 @@ class RedisQueue:
             async with self._redis.pipeline(transaction=False) as pipe:
                 for args in calls:
                     pipe.evalsha(self._hashes[script], 0, self._prefix, self._offset(), *args)
-                return cast(list[Any], await pipe.execute())
+                return await pipe.execute()
 
         try:
             return cast(list[Any], await self._guarded(run))

@@ -78,7 +78,7 @@ class OnnxScorer:
             cuts = [windows.split(i, len(e.ids), size, OVERLAP) for i, e in enumerate(encoded)]
             flat = [window for of_text in cuts for window in of_text]
             scores = self._run([[self._ends[0], *encoded[w.text].ids[w.begin : w.end], self._ends[1]] for w in flat])
-        except Exception as error:  # the libraries below raise their own kinds; none may quote the text
+        except Exception as error:  # noqa: BLE001  # the libraries raise kinds of their own; none may quote the text
             raise ScoringError(type(error).__name__) from None
         return self._merged(texts, encoded, cuts, scores)
 

@@ -45,8 +45,7 @@ class DataError(ValueError):
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a JSON-lines file. Raises DataError with file and line."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -67,13 +66,12 @@ def load(path: Path) -> list[Example]:
 
 def with_weak_negatives(examples: Iterable[Example], category: str) -> list[Example]:
     """Comments that people judged harmless, read as weak negatives of a category nobody judged there."""
-    harmless = [
+    return [
         replace(e, labels={**e.labels, category: 0.0}, weights={**e.weights, category: WEAK_WEIGHT})
         if e.labels.get("toxicity", 1.0) < 0.1 and category not in e.labels
         else e
         for e in examples
     ]
-    return harmless
 
 
 def load_labelled(path: Path, labels_by_id: Mapping[str, float], category: str) -> list[Example]:
@@ -84,7 +82,14 @@ def load_labelled(path: Path, labels_by_id: Mapping[str, float], category: str) 
     rows = [row for row in read_lines(path) if row["id"] in labels_by_id]
     times = Counter(row["id"] for row in rows)
     return [
-        Example(row["id"], normalise(row["text"]).text, {category: labels_by_id[row["id"]]}, {category: 1.0}, row.get("fold") or _fold(row["id"]), f"labelled_{category}")
+        Example(
+            row["id"],
+            normalise(row["text"]).text,
+            {category: labels_by_id[row["id"]]},
+            {category: 1.0},
+            row.get("fold") or _fold(row["id"]),
+            f"labelled_{category}",
+        )
         for row in rows
         if times[row["id"]] == 1
     ]

@@ -120,7 +120,9 @@ def platt(labels: Array, scores: Array) -> tuple[float, float]:
     return float(fit.coef_[0, 0]), float(fit.intercept_[0])
 
 
-def report(model: str, valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[Example]], scored: Mapping[str, Array], wanted: Mapping[str, float]) -> Report:
+def report(
+    model: str, valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[Example]], scored: Mapping[str, Array], wanted: Mapping[str, float]
+) -> Report:
     """All figures. `scored` has the scores of each set under "valid:SET" and "test:SET"; `wanted` the false alarms asked for per category."""
     heads: list[HeadFigures | None] = []
     for category in CATEGORIES:

@@ -1,7 +1,7 @@
 """A trained Hugging Face folder → the model folder that scoring/onnx.py loads; and that folder → a Detoxify checkpoint.
 
-    export_folder(run, out, …)        int8 (or float32) ONNX, weights in data files of at most PART bytes, tokenizer, model.json
-    detoxify_checkpoint(folder, out)  weights back to float32 under their Hugging Face names, in the format Detoxify loads
+export_folder(run, out, …)        int8 (or float32) ONNX, weights in data files of at most PART bytes, tokenizer, model.json
+detoxify_checkpoint(folder, out)  weights back to float32 under their Hugging Face names, in the format Detoxify loads
 """
 
 import hashlib

@@ -1,0 +1,199 @@
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from moderation.batch import BatchHandler
+from moderation.broker import MemoryPublisher, Message
+from moderation.decode import MAX_TEXT_BYTES
+from moderation.errors import BrokerUnavailable, QueueUnavailable
+from moderation.events import Action, Decision
+from moderation.health import Health
+from moderation.metrics import Metrics
+from moderation.pipeline import Pipeline
+from moderation.review.memory import MemoryQueue
+from moderation.review.queue import Change, Outcome
+from moderation.scoring.fake import FakeScorer
+from tests.makers import policy
+
+
+class Flaky(MemoryQueue):
+    """A queue that is away for the first `failures` calls."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+    async def apply(self, changes: Sequence[Change]) -> list[Outcome]:
+        if self.failures:
+            self.failures -= 1
+            raise QueueUnavailable("away")
+        return await super().apply(changes)
+
+
+class FlakyPublisher(MemoryPublisher):
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise BrokerUnavailable("away")
+        await super().publish(messages)
+
+
+class World:
+    """A handler with everything around it in memory."""
+
+    def __init__(self, *, queue: MemoryQueue | None = None, publisher: MemoryPublisher | None = None) -> None:
+        self.queue = queue or MemoryQueue()
+        self.publisher = publisher or MemoryPublisher()
+        self.metrics = Metrics()
+        self.health = Health("redis", "kafka")
+        self.pauses: list[float] = []
+        self.handler = BatchHandler(
+            pipeline=Pipeline(scorer=FakeScorer(), policy=policy(), queue=self.queue, metrics=self.metrics),
+            publisher=self.publisher,
+            metrics=self.metrics,
+            health=self.health,
+            decisions_topic="decisions",
+            dead_letter_topic="dlq",
+            longest_pause=1.0,
+            pause=self._pause,
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    def decisions(self) -> list[Decision]:
+        return [msgspec.json.decode(m.value or b"", type=Decision) for m in self.publisher.messages if m.topic == "decisions"]
+
+    def letters(self) -> list[Message]:
+        return [m for m in self.publisher.messages if m.topic == "dlq"]
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, labels)
+
+
+def event(value: bytes | dict[str, Any], offset: int = 0) -> Message:
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return Message(topic="comments", key=b"k", value=raw, partition=2, offset=offset, timestamp=1_700_000_000.0)
+
+
+INCITING = {"comment_id": "bad", "text": "fake:incitement=0.9"}
+HARMLESS = {"comment_id": "good", "text": "hello"}
+
+
+async def test_each_comment_is_decided_and_what_needs_a_person_is_filed() -> None:
+    world = World()
+    await world.handler.handle([event(INCITING), event(HARMLESS)])
+    assert [(d.comment_id, d.action) for d in world.decisions()] == [("bad", Action.HOLD), ("good", Action.PUBLISH)]
+    assert [w.item.comment.comment_id for w in await world.queue.peek()] == ["bad"]
+    assert world.sample("moderation_comments_consumed_total") == 2
+    assert world.sample("moderation_comments_scored_total") == 2
+    assert world.sample("moderation_comments_decided_total", action="hold", category="incitement") == 1
+    assert world.sample("moderation_comments_filed_total", outcome="filed") == 1
+    assert world.sample("moderation_end_to_end_seconds_count") == 2
+
+
+async def test_a_decision_carries_no_text() -> None:
+    world = World()
+    await world.handler.handle([event({**INCITING, "text": "fake:incitement=0.9 secret words", "author": {"name": "secret"}})])
+    assert len(world.publisher.messages) == 1
+    assert b"secret" not in (world.publisher.messages[0].value or b"")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"\xff\xfe", "not_utf8"),
+        (b"nope", "not_json"),
+        (b'{"text":"x"}', "no_comment_id"),
+        (b'{"comment_id":"c"}', "no_text"),
+        (json.dumps({"comment_id": "c", "text": "x" * (MAX_TEXT_BYTES + 1)}).encode(), "text_too_long"),
+        (json.dumps({"comment_id": "c", "text": "fake:refuse"}).encode(), "model_refused"),
+    ],
+)
+async def test_what_cannot_be_processed_is_a_dead_letter_with_its_bytes_and_the_stream_goes_on(value: bytes, reason: str) -> None:
+    world = World()
+    await world.handler.handle([event(HARMLESS), event(value, offset=7), event(INCITING)])
+    assert [d.comment_id for d in world.decisions()] == ["good", "bad"]
+    (letter,) = world.letters()
+    assert letter.value == value
+    assert letter.headers["reason"].decode() == reason
+    assert letter.headers["error"].decode().startswith(reason)
+    assert [letter.headers[f"source_{part}"].decode() for part in ("topic", "partition", "offset")] == ["comments", "2", "7"]
+    assert world.sample("moderation_dead_letters_total", reason=reason) == 1
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "\u200b\u200b"])
+async def test_an_empty_text_is_published_without_asking_the_model(text: str) -> None:
+    world = World()
+    await world.handler.handle([event({"comment_id": "c", "text": text})])
+    (decision,) = world.decisions()
+    assert (decision.action, decision.reasons[0].rule) == (Action.PUBLISH, "empty")
+    assert world.sample("moderation_comments_scored_total") == 0
+
+
+async def test_a_queue_that_is_away_is_waited_for_with_growing_pauses() -> None:
+    world = World(queue=Flaky(6))
+    await world.handler.handle([event(INCITING)])
+    assert len(world.pauses) == 6
+    assert max(world.pauses) <= 1.0
+    assert world.pauses[0] < 0.21
+    assert len(await world.queue.peek()) == len(world.decisions()) == 1
+    assert world.sample("moderation_retries_total", step="file") == 6
+    assert world.sample("moderation_dependency_up", dependency="redis") == 1
+
+
+async def test_while_the_queue_is_away_the_worker_is_not_ready() -> None:
+    world = World(queue=Flaky(1))
+    world.health.set("redis", True)
+    seen: list[list[str]] = []
+
+    async def look(_: float) -> None:
+        seen.append(world.health.missing())
+
+    world.handler._pause = look
+    await world.handler.handle([event(INCITING)])
+    assert seen == [["redis", "kafka"]]
+    assert world.health.missing() == []
+
+
+async def test_a_broker_that_is_away_is_waited_for_and_nothing_is_filed_twice() -> None:
+    world = World(publisher=FlakyPublisher(3))
+    await world.handler.handle([event(INCITING)])
+    assert len(world.pauses) == 3
+    assert len(world.decisions()) == 1
+    assert world.sample("moderation_comments_filed_total", outcome="filed") == 1
+
+
+async def test_a_repeated_batch_has_one_effect() -> None:
+    world = World()
+    for _ in range(2):
+        await world.handler.handle([event(INCITING)])
+    assert len(await world.queue.peek()) == 1
+    assert len(world.decisions()) == 2
+    assert world.sample("moderation_comments_filed_total", outcome="repeated") == 1
+
+
+async def test_an_edit_and_a_deletion_in_one_batch_take_effect_in_order() -> None:
+    world = World()
+    edit = {**INCITING, "revision": 2, "text": "fine now"}
+    gone = {"comment_id": "other", "deleted": True}
+    await world.handler.handle([event(INCITING), event({**INCITING, "comment_id": "other"}), event(edit), event(gone)])
+    assert await world.queue.peek() == []
+    assert [(d.comment_id, d.revision, d.deleted) for d in world.decisions()] == [("bad", 1, False), ("other", 1, False), ("bad", 2, False), ("other", 1, True)]
+
+
+async def test_one_refused_text_does_not_hold_up_its_batch() -> None:
+    world = World()
+    events = [event({"comment_id": f"c{i}", "text": "fake:refuse" if i == 3 else "hello"}, i) for i in range(8)]
+    await world.handler.handle(events)
+    assert sorted(d.comment_id for d in world.decisions()) == [f"c{i}" for i in range(8) if i != 3]
+    assert [m.headers["source_offset"] for m in world.letters()] == [b"3"]

@@ -1,0 +1,98 @@
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moderation.errors import ConfigurationError, ScoringError
+from moderation.events import CATEGORIES
+from moderation.scoring.fake import FakeScorer
+from moderation.scoring.onnx import OnnxScorer
+from moderation.scoring.scorer import Scorer
+from moderation.scoring.windows import merge, split
+
+
+@given(tokens=st.integers(1, 3000), size=st.integers(40, 130))
+def test_windows_cover_every_token_and_never_exceed_their_size(tokens: int, size: int) -> None:
+    windows = split(0, tokens, size, overlap=32)
+    covered = {t for w in windows for t in range(w.begin, w.end)}
+    assert covered == set(range(tokens))
+    assert all(0 < w.end - w.begin <= size for w in windows)
+    assert all(a.end - b.begin >= 32 for a, b in pairwise(windows))
+
+
+def test_the_highest_window_decides_and_is_named() -> None:
+    windows = split(0, 150, 100, overlap=32)
+    values, spans = merge(["a", "b"], windows, [[0.1, 0.9], [0.8, 0.2]], [(i, i + 1) for i in range(150)])
+    assert values == {"a": 0.8, "b": 0.9}
+    assert [(s.category, s.begin, s.end) for s in spans] == [("a", 50, 150), ("b", 0, 100)]
+
+
+def test_a_text_of_one_window_has_no_spans() -> None:
+    assert merge(["a"], split(0, 5, 100, 32), [[0.5]], [])[1] == ()
+
+
+async def test_the_fake_scorer_scores_as_it_is_told() -> None:
+    told, plain = await FakeScorer().score(["x fake:incitement=0.9,insult=0.25 y", "hello"])
+    assert (told.values["incitement"], told.values["insult"], told.values["toxicity"]) == (0.9, 0.25, 0.01)
+    assert set(plain.values.values()) == {0.01}
+    with pytest.raises(ScoringError):
+        await FakeScorer().score(["fake:refuse"])
+
+
+@pytest.fixture(scope="module")
+async def builtin() -> AsyncIterator[Scorer]:
+    """The model that ships."""
+    scorer = OnnxScorer()
+    yield scorer
+    await scorer.close()
+
+
+@pytest.mark.asyncio(loop_scope="module")
+class TestTheModelThatShips:
+    async def test_it_has_the_eight_heads(self, builtin: Scorer) -> None:
+        assert builtin.info.categories == CATEGORIES
+        (found,) = await builtin.score(["Good morning, everyone."])
+        assert tuple(found.values) == CATEGORIES
+        assert all(0.0 <= v <= 1.0 for v in found.values.values())
+
+    async def test_scores_come_in_the_order_of_the_texts(self, builtin: Scorer) -> None:
+        texts = ["You absolute idiot, you are a moron.", "What a lovely day it is for a walk in the park.", "ok", "The bridge was built in 1932 " * 8]
+        together = await builtin.score(texts)
+        alone = [(await builtin.score([t]))[0] for t in texts]
+        for a, b in zip(together, alone, strict=True):
+            assert a.values == pytest.approx(b.values, abs=0.05)
+        assert together[0].values["toxicity"] > 0.5 > together[1].values["toxicity"]
+
+    async def test_a_bad_clause_at_the_end_of_a_long_text_is_found_and_named(self, builtin: Scorer) -> None:
+        filler = "The council met on Tuesday and discussed the budget for the parks, the library and the swimming pool. " * 12
+        clause = "You are a stupid pathetic idiot and a moron."
+        (found,) = await builtin.score([filler + clause])
+        assert found.values["insult"] > 0.5
+        (span,) = [s for s in found.spans if s.category == "insult"]
+        assert span.begin > 0
+        assert span.end == len(filler + clause)
+
+    async def test_a_text_of_the_greatest_length_is_scored(self, builtin: Scorer) -> None:
+        (found,) = await builtin.score(["word " * 13_000])
+        assert found.tokens >= 13_000
+
+    async def test_odd_texts_are_scored(self, builtin: Scorer) -> None:
+        odd = ["\x00", "🙂" * 50, "ا" * 100, "a" * 5000, "\n", "[PAD] <pad> </s>"]
+        assert len(await builtin.score(odd)) == len(odd)
+
+
+def test_no_file_of_the_model_is_over_95_megabytes() -> None:
+    from moderation.scoring.onnx import BUILTIN  # noqa: PLC0415
+
+    sizes = {p.name: p.stat().st_size for p in BUILTIN.iterdir()}
+    assert "model.onnx" in sizes
+    assert max(sizes.values()) <= 95_000_000
+    assert sum(sizes.values()) <= 130_000_000
+
+
+def test_a_folder_without_a_model_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="MODERATION_MODEL"):
+        OnnxScorer(tmp_path)
