@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -155,8 +155,8 @@ async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
     return consumer.partitions_for_topic(topic) or set()
 
 
-async def follow(servers: Sequence[str], topic: str) -> AsyncIterator[Message]:
-    """A topic's records from the first on, for ever; outside any consumer group. Raises BrokerUnavailable."""
+async def follow(servers: Sequence[str], topic: str) -> AsyncGenerator[Message, None]:
+    """A topic's records from the first on, for ever; outside any consumer group. Close it (contextlib.aclosing). Raises BrokerUnavailable."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=list(servers), enable_auto_commit=False, auto_offset_reset="earliest")
     try:
         await consumer.start()

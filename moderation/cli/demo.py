@@ -150,12 +150,13 @@ async def _send_and_collect(settings: Settings, comments: list[Comment], status:
 
 
 async def _collect(settings: Settings, wanted: set[tuple[str, int]], found: dict[tuple[str, int], Decision]) -> None:
-    async for message in follow(settings.kafka_servers, settings.decisions_topic):
-        decision = msgspec.json.decode(message.value or b"", type=Decision)
-        if (decision.comment_id, decision.revision) in wanted:
-            found.setdefault((decision.comment_id, decision.revision), decision)
-        if len(found) == len(wanted):
-            return
+    async with contextlib.aclosing(follow(settings.kafka_servers, settings.decisions_topic)) as messages:
+        async for message in messages:
+            decision = msgspec.json.decode(message.value or b"", type=Decision)
+            if (decision.comment_id, decision.revision) in wanted:
+                found.setdefault((decision.comment_id, decision.revision), decision)
+            if len(found) == len(wanted):
+                return
 
 
 async def _eventually(call: object) -> None:

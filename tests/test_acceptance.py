@@ -1,0 +1,184 @@
+"""The promises, on a real broker, a real Redis and real worker processes."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moderation.embedded import embedded_broker, embedded_redis, free_port
+from moderation.events import Action
+from tests.service import Service, until
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+async def service(kafka_server: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Service]:
+    found = Service(kafka_server, redis_url, tmp_path)
+    await found.topics()
+    yield found
+    found.stop()
+
+
+def comments(count: int, every: int = 10) -> Iterator[dict[str, Any]]:
+    """Comments of which one in `every` needs a person."""
+    for i in range(count):
+        yield {"comment_id": f"c{i}", "text": "fake:incitement=0.9" if i % every == 0 else "hello"}
+
+
+async def test_a_thousand_comments_are_decided_once_and_the_flagged_filed_once(service: Service) -> None:
+    await service.send(list(comments(1000)))
+    worker = service.start()
+    counts = await service.decided_ids(f"c{i}" for i in range(1000))
+    assert set(counts.values()) == {1}
+    assert sorted(w.item.comment.comment_id for w in await service.waiting()) == sorted(f"c{i}" for i in range(0, 1000, 10))
+    metrics = await worker.answers("/metrics", 200)
+    for line in (
+        "moderation_comments_consumed_total 1000.0",
+        "moderation_comments_scored_total 1000.0",
+        'moderation_comments_decided_total{action="hold",category="incitement"} 100.0',
+        'moderation_comments_filed_total{outcome="filed"} 100.0',
+        'moderation_model_info{id="fake",version="0"} 1.0',
+    ):
+        assert line in metrics
+    assert await worker.terminate() == 0
+
+
+async def test_kill_9_in_the_middle_and_a_restart_lose_nothing(service: Service) -> None:
+    await service.send(list(comments(1000)))
+    first = service.start()
+    await service.decided(lambda found: len(found) >= 200)
+    first.kill()
+    service.start()
+    counts = await service.decided_ids(f"c{i}" for i in range(1000))
+    assert len(counts) == 1000
+    filed = [w.item.comment.comment_id for w in await service.waiting()]
+    assert sorted(filed) == sorted(f"c{i}" for i in range(0, 1000, 10))
+
+
+async def test_sigterm_under_load_loses_nothing_and_exits_0(service: Service) -> None:
+    await service.send(list(comments(1000)))
+    first = service.start()
+    await service.decided(lambda found: len(found) >= 100)
+    assert await first.terminate() == 0
+    service.start()
+    assert len(await service.decided_ids(f"c{i}" for i in range(1000))) == 1000
+    assert len(await service.waiting()) == 100
+
+
+async def test_bad_input_is_dead_lettered_and_the_stream_goes_on(service: Service) -> None:
+    big = json.dumps({"comment_id": "big", "text": "x" * 1_000_000}).encode()
+    bad = {
+        "not_json": b"\x00\x01 poison",
+        "not_utf8": b'{"comment_id":"u","text":"\xff"}',
+        "text_too_long": big,
+        "no_comment_id": b'{"text":"no id"}',
+    }
+    flagged = {"comment_id": "flagged", "text": "fake:incitement=0.9"}
+    gone = {"comment_id": "gone", "text": "fake:incitement=0.9"}
+    await service.send([{"comment_id": "first", "text": "hello"}, *bad.values(), {"comment_id": "over", "text": "y" * 65_537}])
+    await service.send([{"comment_id": "empty", "text": ""}, flagged, flagged, {**flagged, "revision": 2, "text": "fake:incitement=0.7"}])
+    await service.send([gone, {"comment_id": "gone", "deleted": True}, {"comment_id": "last", "text": "hello"}])
+    service.start()
+    decisions = await service.decided(
+        lambda found: {"first", "empty", "last"} <= {d.comment_id for d in found} and any(d.deleted for d in found) and any(d.revision == 2 for d in found)
+    )
+    by_id = {(d.comment_id, d.revision, d.deleted): d for d in decisions}
+    assert by_id["empty", 1, False].reasons[0].rule == "empty"
+    assert by_id["flagged", 2, False].action is Action.REVIEW
+    assert [(w.item.comment.comment_id, w.item.comment.revision) for w in await service.waiting()] == [("flagged", 2)]
+    letters = await service.letters()
+    assert sorted(m.headers["reason"].decode() for m in letters) == sorted([*bad, "text_too_long"])
+    assert {m.value for m in letters} >= set(bad.values())
+
+
+async def test_redis_down_at_start_is_waited_for(kafka_server: str, tmp_path: Path) -> None:
+    port = free_port()
+    service = Service(kafka_server, f"redis://127.0.0.1:{port}/0", tmp_path)
+    await service.topics()
+    await service.send(list(comments(50)))
+    worker = service.start()
+    try:
+        assert "redis" in await worker.answers("/readyz", 503)
+        assert (await worker.answers("/livez", 200)).strip() == "alive"
+        with embedded_redis(tmp_path, port):
+            await worker.answers("/readyz", 200)
+            assert len(await service.decided_ids(f"c{i}" for i in range(50))) == 50
+            assert len(await service.waiting()) == 5
+        assert '"dependency": "redis"' in worker.log.read_text()
+    finally:
+        service.stop()
+
+
+async def test_kafka_down_at_start_is_waited_for(redis_url: str, tmp_path: Path) -> None:
+    port = free_port()
+    service = Service(f"127.0.0.1:{port}", redis_url, tmp_path)
+    worker = service.start()
+    try:
+        assert "kafka" in await worker.answers("/readyz", 503)
+        with embedded_broker(tmp_path, port):
+            await worker.answers("/readyz", 200)
+            await service.send(list(comments(50)))
+            assert len(await service.decided_ids(f"c{i}" for i in range(50))) == 50
+    finally:
+        service.stop()
+
+
+async def test_redis_killed_in_the_middle_loses_nothing(kafka_server: str, tmp_path: Path) -> None:
+    port = free_port()
+    service = Service(kafka_server, f"redis://127.0.0.1:{port}/0", tmp_path)
+    await service.topics()
+    worker = service.start()
+    try:
+        with embedded_redis(tmp_path, port, persist=True) as redis:
+            await worker.answers("/readyz", 200)
+            await service.send(list(comments(300)))
+            await service.decided(lambda found: len(found) >= 50)
+            redis.kill()
+            assert "redis" in await worker.answers("/readyz", 503)
+            await service.send([{"comment_id": f"late{i}", "text": "fake:incitement=0.9"} for i in range(20)])
+        with embedded_redis(tmp_path, port, persist=True):
+            wanted = [f"c{i}" for i in range(300)] + [f"late{i}" for i in range(20)]
+            assert len(await service.decided_ids(wanted)) == 320
+            filed = sorted(w.item.comment.comment_id for w in await service.waiting())
+            assert filed == sorted([f"c{i}" for i in range(0, 300, 10)] + [f"late{i}" for i in range(20)])
+            await worker.answers("/readyz", 200)
+    finally:
+        service.stop()
+
+
+async def test_two_workers_share_the_partitions_and_lose_nothing(service: Service) -> None:
+    first, second = service.start(), service.start()
+    await first.answers("/readyz", 200)
+    await second.answers("/readyz", 200)
+    await service.send(list(comments(1000)))
+    counts = await service.decided_ids(f"c{i}" for i in range(1000))
+    assert len(counts) == 1000
+    assert len(await service.waiting()) == 100
+
+
+async def test_the_queue_gauges_follow_the_queue(service: Service) -> None:
+    worker = service.start()
+    await service.send(list(comments(30)))
+    await service.decided_ids(f"c{i}" for i in range(30))
+
+    async def counted() -> bool | None:
+        return 'moderation_queue_depth{state="ready"} 3.0' in worker.probe("/metrics")[1] or None
+
+    assert await until(counted, "the gauge to show 3")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"policy": "/nowhere/policy.toml"}, "/nowhere/policy.toml: No such file"),
+        ({"model": "onnx:/nowhere"}, "MODERATION_MODEL"),
+    ],
+)
+async def test_a_wrong_start_exits_2_and_names_the_fault(service: Service, settings: dict[str, str], expected: str) -> None:
+    service.environment |= {f"MODERATION_{k.upper()}": v for k, v in settings.items()}
+    worker = service.start()
+    assert worker.process.wait(30) == 2
+    assert expected in worker.tail()
