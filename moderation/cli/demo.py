@@ -20,6 +20,7 @@ from rich.table import Table
 
 from moderation.bootstrap import make_queue
 from moderation.broker import KafkaPublisher, Message, ensure_topics, follow
+from moderation.cli.show import shown
 from moderation.config import PREFIX, Settings, load_settings
 from moderation.decode import decode
 from moderation.embedded import embedded_services, free_port
@@ -28,6 +29,7 @@ from moderation.events import Action, Comment, Decision
 from moderation.review.queue import Waiting
 from moderation.seeds import seed
 
+Key = tuple[str, int, bool]  # comment_id, revision, deleted
 WITHIN = 55.0  # seconds for all decisions, after start
 
 
@@ -131,8 +133,8 @@ async def _send_and_collect(settings: Settings, comments: list[Comment], status:
         await publisher.publish([Message(topic=settings.comments_topic, key=c.comment_id.encode(), value=msgspec.json.encode(c)) for c in comments])
     finally:
         await publisher.close()
-    wanted = list(dict.fromkeys((c.comment_id, c.revision) for c in comments))
-    found: dict[tuple[str, int], Decision] = {}
+    wanted = list(dict.fromkeys((c.comment_id, c.revision, c.deleted) for c in comments))
+    found: dict[Key, Decision] = {}
     collecting = asyncio.create_task(_collect(settings, set(wanted), found))
     deadline = time.monotonic() + WITHIN
     try:
@@ -149,12 +151,13 @@ async def _send_and_collect(settings: Settings, comments: list[Comment], status:
     return [found[key] for key in wanted]
 
 
-async def _collect(settings: Settings, wanted: set[tuple[str, int]], found: dict[tuple[str, int], Decision]) -> None:
+async def _collect(settings: Settings, wanted: set[Key], found: dict[Key, Decision]) -> None:
     async with contextlib.aclosing(follow(settings.kafka_servers, settings.decisions_topic)) as messages:
         async for message in messages:
             decision = msgspec.json.decode(message.value or b"", type=Decision)
-            if (decision.comment_id, decision.revision) in wanted:
-                found.setdefault((decision.comment_id, decision.revision), decision)
+            key = (decision.comment_id, decision.revision, decision.deleted)
+            if key in wanted:
+                found.setdefault(key, decision)
             if len(found) == len(wanted):
                 return
 
@@ -207,7 +210,7 @@ def _show(comments: list[Comment], decisions: list[Decision], waiting: list[Wait
             category, score = max(d.scores.items(), key=lambda pair: pair[1])
             why = f"nothing over its threshold (highest: {category} {score:.2f})"
         place = places.get((d.comment_id, d.revision))
-        table.add_row(d.comment_id, authors[d.comment_id], f"[{colours[d.action]}]{d.action.value}[/]", why, f"{place}" if place else "–")
+        table.add_row(shown(d.comment_id), shown(authors[d.comment_id]), f"[{colours[d.action]}]{d.action.value}[/]", why, f"{place}" if place else "–")
     Console().print(table)
 
 

@@ -12,6 +12,7 @@ from rich.progress import track
 from rich.table import Table
 
 from moderation.broker import KafkaPublisher, Message, read_all
+from moderation.cli.show import shown
 from moderation.config import Settings, load_settings
 from moderation.decode import decode
 from moderation.errors import BadEvent
@@ -34,7 +35,9 @@ def list_letters(
     table = Table("when", "partition/offset", "reason", "source", "key", "bytes")
     for m in letters:
         d = _described(m)
-        table.add_row(str(d["when"]), f"{m.partition}/{m.offset}", str(d["error"]), str(d["source"]), str(d["key"]), str(len(m.value or b"")))
+        table.add_row(
+            str(d["when"]), f"{m.partition}/{m.offset}", shown(str(d["error"])), shown(str(d["source"])), shown(str(d["key"])), str(len(m.value or b""))
+        )
     console = Console()
     console.print(table)
     console.print(f"{len(letters)} dead letters")

@@ -18,7 +18,7 @@ from moderation.seeds import seed
 app = typer.Typer(help="The model that scores: look at it, train it, measure it.", no_args_is_help=True)
 Data = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of the public data sets (docs/model.md).")]
 Config = Annotated[Path | None, typer.Option("--config", help="Training recipe; seeds/training.toml when left out.")]
-Folder = Annotated[Path, typer.Option("--model", exists=True, file_okay=False, help="A model folder.")]
+Folder = Annotated[Path, typer.Option("--model", exists=True, file_okay=False, help="A model folder.", show_default="the one that ships")]
 
 
 @app.command()
@@ -53,7 +53,7 @@ def train(
 @app.command()
 def export(
     run: Annotated[Path, typer.Option("--run", exists=True, file_okay=False, help="Hugging Face folder that training left.")],
-    out: Annotated[Path, typer.Option("--out", help="Model folder to write.")] = BUILTIN,
+    out: Annotated[Path, typer.Option("--out", help="Model folder to write.", show_default="the one that ships")] = BUILTIN,
     name: Annotated[str, typer.Option("--name", help="The model's name.")] = "moderation",
     fp32: Annotated[bool, typer.Option("--fp32", help="Leave the weights in float32.")] = False,
     calibration: Annotated[Path | None, typer.Option("--calibration", help="JSON from `evaluate --calibrate`.")] = None,

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from moderation.bootstrap import make_queue
+from moderation.cli.show import shown
 from moderation.config import load_settings
 from moderation.review.queue import Depth, Waiting
 
@@ -46,8 +47,8 @@ def peek(
         d = w.item.decision
         reason = d.reasons[0] if d.reasons else None
         why = f"{reason.category} {reason.score:.2f} ≥ {reason.threshold:.2f}" if reason and reason.score is not None and reason.threshold is not None else ""
-        row = [str(w.place), d.comment_id, d.section or "", d.action.value, why, f"{d.priority:.2f}"]
-        table.add_row(*row, *([w.item.comment.text] if text else []))
+        row = [str(w.place), shown(d.comment_id), shown(d.section), d.action.value, why, f"{d.priority:.2f}"]
+        table.add_row(*row, *([shown(w.item.comment.text)] if text else []))
     Console().print(table)
 
 

@@ -12,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from moderation.bootstrap import make_scorer
+from moderation.cli.show import shown
 from moderation.config import load_settings
 from moderation.errors import ConfigurationError
 from moderation.events import CATEGORIES
@@ -100,5 +101,5 @@ def _write(target: Path, lines: list[str]) -> None:
 def _show(texts: list[str], found: list[dict[str, float]]) -> None:
     table = Table("text", *CATEGORIES)
     for text, scores in zip(texts, found, strict=True):
-        table.add_row(text if len(text) <= 60 else text[:57] + "…", *(f"{scores[c]:.3f}" for c in CATEGORIES))
+        table.add_row(shown(text if len(text) <= 60 else text[:57] + "…"), *(f"{scores[c]:.3f}" for c in CATEGORIES))
     Console().print(table)

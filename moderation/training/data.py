@@ -110,10 +110,12 @@ def batches(lengths: list[int], *, token_budget: int, most: int, seed: int) -> l
     order = sorted(range(len(lengths)), key=lambda i: (lengths[i] + chooser.random() * 4, chooser.random()))
     groups: list[list[int]] = []
     current: list[int] = []
+    longest = 0
     for index in order:
-        if current and (len(current) >= most or lengths[index] * (len(current) + 1) > token_budget):
+        longest = max(longest, lengths[index])
+        if current and (len(current) >= most or longest * (len(current) + 1) > token_budget):
             groups.append(current)
-            current = []
+            current, longest = [], lengths[index]
         current.append(index)
     if current:
         groups.append(current)

@@ -43,6 +43,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pair_weight: float = 0.0
     pair_margin: float = 2.0
     checkpoint_every: int = 150  # steps
+    frozen_layers: int = 0  # lowest layers, with the embeddings, that stay as they are
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

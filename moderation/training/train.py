@@ -43,6 +43,7 @@ def train(base: Path, epochs: Sequence[Sequence[Example]], phase: Phase, out: Pa
     model, tokenizer = start_from(base)
     examples = [e for epoch in epochs for e in epoch]
     encoded = tokenizer([e.text for e in examples], truncation=True, max_length=phase.max_tokens)["input_ids"]
+    _freeze(model, phase.frozen_layers)
     plan = list(_plan(epochs, [len(ids) for ids in encoded], phase, seed))
     optimiser = torch.optim.AdamW(_groups(model, phase), lr=phase.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, len(plan), phase.warmup))
@@ -111,10 +112,20 @@ def _pairs(chosen: Sequence[Example]) -> list[tuple[int, int]]:
     return [(i, at[e.pair]) for i, e in enumerate(chosen) if e.labels.get("incitement", 0.0) >= 0.5 and e.pair in at]
 
 
+def _freeze(model: Any, layers: int) -> None:
+    """Leave the embeddings and the lowest layers as they are: less to compute, and less to forget in a phase on few examples."""
+    if layers:
+        lowest = tuple(f".layer.{i}." for i in range(layers))
+        for name, parameter in model.named_parameters():
+            if ".embeddings." in name or any(part in name for part in lowest):
+                parameter.requires_grad = False
+
+
 def _groups(model: Any, phase: Phase) -> list[dict[str, Any]]:
     """No decay on biases and layer norms, as in BERT."""
-    plain = [p for n, p in model.named_parameters() if n.endswith("bias") or "LayerNorm" in n]
-    decayed = [p for n, p in model.named_parameters() if not (n.endswith("bias") or "LayerNorm" in n)]
+    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    plain = [p for n, p in trained if n.endswith("bias") or "LayerNorm" in n]
+    decayed = [p for n, p in trained if not (n.endswith("bias") or "LayerNorm" in n)]
     return [{"params": decayed, "weight_decay": phase.weight_decay}, {"params": plain, "weight_decay": 0.0}]
 
 

@@ -1,0 +1,59 @@
+# Two commands set everything up:  make demo   make test
+# Everything lands in .venv; pip's own output goes to stderr, so that `make demo ARGS="--once --json"` prints decisions and nothing else.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+ARGS ?=
+
+.PHONY: help demo test check format docs test-train clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+demo: $(VENV)/.demo ## run the whole service on this machine; ARGS="--once --json", ARGS="--input FILE"
+	@$(BIN)/moderation demo $(ARGS)
+
+test: $(VENV)/.dev ## run the test suite; ARGS="-k words"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types, import layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.dev ## write docs/settings.md, docs/metrics.md, docs/cli.md and docs/wire.schema.json from the code
+	$(BIN)/python docs/render.py
+
+test-train: $(VENV)-train/.ready ## the tests that need PyTorch: training, export, the Detoxify checkpoint
+	@$(VENV)-train/bin/python -m pytest -m train $(ARGS)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "moderation needs Python 3.11, 3.12 or 3.13; name one with: make PYTHON=..." >&2; exit 2; }
+	@echo "creating $(VENV) with $(PYTHON)" >&2
+	@$(PYTHON) -m venv $(VENV) >&2
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing (about a minute the first time)" >&2
+	@$(PIP) --editable ".[demo]" >&2
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing the development extras (about a minute the first time)" >&2
+	@$(PIP) --editable ".[dev]" >&2
+	@touch $@ $(VENV)/.demo
+
+$(VENV)-train/.ready: pyproject.toml constraints.txt
+	@echo "installing PyTorch (some gigabytes the first time)" >&2
+	@test -x $(VENV)-train/bin/python || $(PYTHON) -m venv $(VENV)-train >&2
+	@$(VENV)-train/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,train,detoxify]" >&2
+	@touch $@
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) $(VENV)-train .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,103 @@
+"""Writes the reference pages from the code: `make docs`. tests/test_docs.py fails when a page is behind."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+from typer.main import get_command
+
+from moderation.cli import app
+from moderation.config import PREFIX, Settings
+from moderation.decode import REASONS
+from moderation.events import Action, Comment, Decision, Verdict
+from moderation.metrics import Metrics
+from moderation.review.queue import Outcome
+
+HERE = Path(__file__).parent
+GENERATED = "<!-- Written by docs/render.py from the code; change it there. -->\n"
+
+
+def settings() -> str:
+    """One row a setting."""
+    rows = ["| variable | default | what it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        rows.append(f"| `{PREFIX}{name.upper()}` | {f'`{default}`' if default is not None else 'unset'} | {field.description} |")
+    intro = (
+        "# Settings\n\nThe service reads environment variables and nothing else. A wrong value, or a `MODERATION_` variable that is not listed "
+        "here, stops the start with exit code 2 and names the variable.\n\n"
+    )
+    return GENERATED + intro + "\n".join(rows) + "\n"
+
+
+def metrics() -> str:
+    """One row a metric."""
+    registry = CollectorRegistry()
+    Metrics(registry)
+    rows = ["| metric | type | labels | what it counts |", "|---|---|---|---|"]
+    for collector in registry._collector_to_names:
+        (family,) = collector.describe() if hasattr(collector, "describe") else collector.collect()
+        name = f"{family.name}_total" if family.type == "counter" else f"{family.name}_info" if family.type == "info" else family.name
+        labels = ", ".join(getattr(collector, "_labelnames", ()))
+        rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+    intro = (
+        "# Metrics\n\nThe worker serves them on `/metrics` of its own port (`MODERATION_METRICS_PORT`, loopback unless "
+        "`MODERATION_METRICS_HOST` says otherwise), beside `/livez` (the event loop turns) and `/readyz` (model, Redis and Kafka are there; "
+        "503 names what is missing). Labels never hold ids or text.\n\n"
+    )
+    values = (
+        "\n\nValues of labels: `action` is "
+        + ", ".join(f"`{a}`" for a in Action)
+        + "; `outcome` is "
+        + ", ".join(f"`{o}`" for o in Outcome)
+        + "; `reason` is "
+        + ", ".join(f"`{r}`" for r in (*REASONS, "model_refused"))
+        + "; `state` is `ready` or `leased`; `dependency` is `redis` or `kafka`; `category` is that of the most urgent reason, or the rule "
+        "(`empty`, `deleted`, `none`); `stage` and `step` are `decode`, `normalise`, `score`, `decide`, `file`, `publish`.\n"
+    )
+    return GENERATED + intro + "\n".join(rows) + values
+
+
+def cli() -> str:
+    """Every command with its options."""
+    parts = [
+        GENERATED,
+        "# Commands\n\nEach has `--help`. Exit codes: 0 success, 1 failure, 2 usage or configuration. `MODERATION_*` variables set the rest "
+        "([settings](settings.md)).\n",
+    ]
+    _describe(get_command(app), "moderation", parts)
+    return "\n".join(parts)
+
+
+def _describe(command: Any, path: str, parts: list[str]) -> None:
+    for name, child in sorted(getattr(command, "commands", {}).items()):
+        _describe(child, f"{path} {name}", parts)
+    if hasattr(command, "commands"):
+        return
+    parts.append(f"\n## `{path}`\n\n{(command.help or '').strip()}\n")
+    context = typer.Context(command)
+    rows = [p.get_help_record(context) or (p.make_metavar(context), getattr(p, "help", "") or "") for p in command.params if p.name != "help"]
+    parts += [f"- `{name}`: {text}" for name, text in rows]
+
+
+def wire() -> str:
+    """JSON schemas of the three messages."""
+    schemas, definitions = msgspec.json.schema_components([Comment, Decision, Verdict], ref_template="#/$defs/{name}")
+    page = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Messages on the wire: comments (in), moderation.decisions and moderation.verdicts (out)",
+        "anyOf": list(schemas),
+        "$defs": definitions,
+    }
+    return json.dumps(page, indent=1, ensure_ascii=False) + "\n"
+
+
+PAGES = {"settings.md": settings, "metrics.md": metrics, "cli.md": cli, "wire.schema.json": wire}
+
+if __name__ == "__main__":
+    for page, render in PAGES.items():
+        (HERE / page).write_text(render(), encoding="utf-8")

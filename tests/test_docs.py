@@ -1,0 +1,92 @@
+"""The docs say what the code does: reference pages are rendered from it, and hand-written pages name only what exists."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import msgspec
+import pytest
+from typer.main import get_command
+
+from moderation.cli import app
+from moderation.config import PREFIX, Settings
+from moderation.events import Comment
+from tests.makers import decision
+
+ROOT = Path(__file__).parent.parent
+PROSE = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.fixture(scope="module")
+def render() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("render", ROOT / "docs" / "render.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["settings.md", "metrics.md", "cli.md", "wire.schema.json"])
+def test_reference_pages_are_what_the_code_says(render: ModuleType, page: str) -> None:
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == render.PAGES[page](), "run `make docs`"
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda p: p.name)
+def test_every_setting_named_exists(page: Path) -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {"MODERATION_TEST_REDIS_URL"}
+    assert set(re.findall(r"MODERATION_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8"))) <= known
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda p: p.name)
+def test_every_command_named_exists(page: Path) -> None:
+    menu = get_command(app)
+    for words in re.findall(r"`moderation ([a-z]+(?: [a-z]+)?)", page.read_text(encoding="utf-8")):
+        first, *rest = words.split()
+        command = getattr(menu, "commands", {}).get(first)
+        assert command is not None, words
+        for word in rest if hasattr(command, "commands") else []:
+            assert word in command.commands, words
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda p: p.name)
+def test_every_file_linked_exists(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_data_flow_names_functions_that_exist() -> None:
+    text = (ROOT / "docs" / "data-flow.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(moderation/[\w/]+\.py)` `([\w.]+)`", text)
+    assert len(named) >= 8
+    for file, function in named:
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert re.search(rf"(def|class) {function.rsplit('.', 1)[-1]}\b", source), f"{file} {function}"
+
+
+def test_the_makefile_has_the_readmes_targets() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert {"demo", "test"} <= targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_messages_keep_to_the_schema() -> None:
+    schema = json.loads((ROOT / "docs" / "wire.schema.json").read_text(encoding="utf-8"))["$defs"]
+    sent = json.loads(msgspec.json.encode(decision()))
+    assert set(sent) == set(schema["Decision"]["properties"])
+    assert "text" not in json.dumps(sent)
+    assert set(schema["Comment"]["required"]) == {"comment_id", "text"}
+    assert set(schema["Comment"]["properties"]) == set(Comment.__struct_fields__)
+
+
+def test_no_address_of_this_workplace_is_in_the_project() -> None:
+    checked = [
+        p for p in ROOT.rglob("*") if p.is_file() and p.suffix in {".py", ".md", ".toml", ".txt", ".lua"} and ".venv" not in p.parts and ".git" not in p.parts
+    ]
+    assert len(checked) > 50
+    for path in checked:
+        assert not re.search(r"https?://(registry|files|mirror|pypi)\.", path.read_text(encoding="utf-8")), path

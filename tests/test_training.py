@@ -1,0 +1,151 @@
+"""Training, export and the Detoxify checkpoint, with PyTorch: `make test-train`."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from moderation.events import CATEGORIES
+from moderation.scoring.onnx import BUILTIN, OnnxScorer
+from moderation.training.data import Example
+from moderation.training.recipe import Phase
+
+pytestmark = [pytest.mark.train, pytest.mark.timeout(600), pytest.mark.filterwarnings("default")]
+
+TEXTS = ["Good morning.", "You are a moron and an idiot.", "I'd not shed a tear if the whole cabinet met with an accident on the way home.", "word " * 90]
+
+
+@pytest.fixture(params=["mpnet", "bert"])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A tiny encoder with random weights and the tokenizer that ships."""
+    import torch
+    import transformers
+
+    torch.manual_seed(1)
+    sizes: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 30527}
+    if request.param == "mpnet":
+        model: Any = transformers.MPNetForSequenceClassification(transformers.MPNetConfig(**sizes, num_labels=8))
+    else:
+        model = transformers.BertForSequenceClassification(transformers.BertConfig(**sizes, num_labels=8))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    folder = tmp_path / "base"
+    model.save_pretrained(folder)
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_file=str(BUILTIN / "tokenizer.json"), pad_token="<pad>", unk_token="[UNK]", cls_token="<s>", sep_token="</s>"
+    )
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def torch_scores(folder: Path, texts: list[str]) -> Any:
+    import torch
+    import transformers
+
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    padded = tokenizer(texts, padding=True, truncation=True, max_length=128, return_tensors="pt")
+    with torch.no_grad():
+        logits = model(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"]).logits
+    return torch.sigmoid(logits).numpy()
+
+
+def onnx_scores(folder: Path, texts: list[str]) -> Any:
+    found = OnnxScorer(folder, threads=1).score_now(texts)
+    return np.array([[s.values[c] for c in CATEGORIES] for s in found])
+
+
+def test_the_graph_gives_what_pytorch_gives(base: Path, tmp_path: Path) -> None:
+    from moderation.training.export import export_folder
+
+    export_folder(base, tmp_path / "fp32", name="t", int8=False)
+    export_folder(base, tmp_path / "int8", name="t")
+    expected = torch_scores(base, TEXTS)
+    assert np.abs(onnx_scores(tmp_path / "fp32", TEXTS) - expected).max() < 1e-4
+    assert np.abs(onnx_scores(tmp_path / "int8", TEXTS) - expected).mean() < 0.05
+
+
+def test_weights_survive_the_way_there_and_back(base: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    from moderation.training.export import export_folder, weights_of
+
+    export_folder(base, tmp_path / "int8", name="t")
+    before, after = load_file(base / "model.safetensors"), weights_of(tmp_path / "int8")
+    assert set(after) <= set(before)
+    assert all(np.abs(after[n] - before[n]).max() < 0.02 for n in after if "position" not in n and "relative" not in n)
+
+
+def test_calibration_is_part_of_the_exported_weights(base: Path, tmp_path: Path) -> None:
+    from moderation.training.export import export_folder
+
+    export_folder(base, tmp_path / "plain", name="t", int8=False)
+    export_folder(base, tmp_path / "moved", name="t", int8=False, calibration=[(2.0, -1.0)] * 8)
+    plain, moved = (onnx_scores(tmp_path / n, TEXTS) for n in ("plain", "moved"))
+    assert np.allclose(moved, 1 / (1 + np.exp(-(2 * np.log(plain / (1 - plain)) - 1))), atol=1e-4)
+
+
+def examples() -> list[Example]:
+    chooser = random.Random(1)
+    good, bad = ["park", "library", "bus", "rain"], ["moron", "idiot", "stupid", "pathetic"]
+    made = []
+    for i in range(64):
+        words = chooser.choices(bad if i % 2 else good, k=4)
+        made.append(
+            Example(f"e{i}", " ".join(words), {"toxicity": i % 2, "incitement": i % 2}, {"toxicity": 1.0, "incitement": 1.0}, "train", "t", f"e{i ^ 1}")
+        )
+    return made
+
+
+def test_training_learns_writes_a_log_and_leaves_no_checkpoint(base: Path, tmp_path: Path) -> None:
+    from moderation.training.train import train
+
+    phase = Phase(name="tiny", source=(), epochs=8, learning_rate=3e-3, max_tokens=16, most=16, pair_weight=0.2, checkpoint_every=5)
+    train(base, [examples()] * 8, phase, tmp_path / "run", seed=1)
+    scores = torch_scores(tmp_path / "run", ["moron idiot stupid", "park library rain"])
+    assert scores[0][0] > scores[1][0] + 0.3
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] <= lines[-1]["of"]
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(base: Path, tmp_path: Path) -> None:
+    import torch
+
+    from moderation.training import train as training
+
+    model, _ = training.start_from(base)
+    phase = Phase(name="tiny", source=())
+    optimiser = torch.optim.AdamW(training._groups(model, phase))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda _: 1.0)
+    with torch.no_grad():
+        model.classifier.bias.fill_(3.0) if hasattr(model.classifier, "bias") else model.classifier.out_proj.bias.fill_(3.0)
+    training._checkpoint(tmp_path, model, optimiser, schedule, 17)
+    fresh, _ = training.start_from(base)
+    again = torch.optim.AdamW(training._groups(fresh, phase))
+    assert training._resume(tmp_path, fresh, again, torch.optim.lr_scheduler.LambdaLR(again, lambda _: 1.0)) == 17
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), fresh.state_dict().values(), strict=True))
+
+
+def test_labels_that_were_not_judged_do_not_move_the_loss() -> None:
+    from moderation.training.train import _targets
+
+    labels, weights = _targets([Example("a", "x", {"threat": 1.0}, {"threat": 0.25}, "train", "t")])
+    assert weights.tolist()[0] == [0.25 if c == "threat" else 0.0 for c in CATEGORIES]
+    assert labels.tolist()[0] == [1.0 if c == "threat" else 0.0 for c in CATEGORIES]
+
+
+def test_detoxify_loads_the_model_that_ships_and_agrees(tmp_path: Path) -> None:
+    from detoxify import Detoxify
+
+    from moderation.training.export import detoxify_checkpoint
+
+    detoxify_checkpoint(BUILTIN, tmp_path)
+    model = Detoxify(checkpoint=str(tmp_path / "model.ckpt"), huggingface_config_path=str(tmp_path / "config"))
+    found = model.predict(TEXTS)
+    assert tuple(found) == CATEGORIES
+    ours = onnx_scores(BUILTIN, TEXTS)
+    assert np.abs(np.array([found[c] for c in CATEGORIES]).T - ours).mean() < 0.02

@@ -1,0 +1,122 @@
+"""Reading examples and recipes; needs no PyTorch."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from moderation.errors import ConfigurationError
+from moderation.events import CATEGORIES
+from moderation.seeds import seed
+from moderation.training.data import DataError, batches, load, load_labelled, read_label_file, with_weak_negatives
+from moderation.training.recipe import epochs, fold, load_recipe
+
+ROW = {"id": "a", "text": "sh00t", "labels": {"toxicity": 0.8}, "weak_labels": {"threat": 0.0}, "fold": "train", "source": "s"}
+
+
+def write(path: Path, *rows: object) -> Path:
+    text = "".join(f"{json.dumps(row)}\n" for row in rows)
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_what_was_not_judged_has_no_weight_and_the_text_is_normalised(tmp_path: Path) -> None:
+    (example,) = load(write(tmp_path / "s.jsonl.gz", ROW))
+    assert example.text == "shoot"
+    assert example.labels == {"toxicity": 0.8, "threat": 0.0}
+    assert example.weights == {"threat": 0.25, "toxicity": 1.0}
+    assert "incitement" not in example.weights
+
+
+def test_authored_twins_share_a_fold(tmp_path: Path) -> None:
+    rows = [{"id": f"p{i}", "text": "x", "label": i % 2, "pair": f"p{i ^ 1}"} for i in range(400)]
+    examples = {e.id: e for e in load(write(tmp_path / "a.jsonl", *rows))}
+    assert {e.fold for e in examples.values()} == {"train", "valid"}
+    assert all(e.pair and examples[e.pair].fold == e.fold for e in examples.values())
+
+
+@pytest.mark.parametrize(
+    "line", ["nope", "[]", '{"id": "a"}', '{"id": "a", "text": "x", "labels": {"rudeness": 1}}', '{"id": "a", "text": "x", "labels": {"threat": 7}}']
+)
+def test_a_wrong_line_is_refused_with_its_file(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(line + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"bad\.jsonl"):
+        load(path)
+
+
+def test_labels_by_id_find_their_text_unless_the_id_is_ambiguous(tmp_path: Path) -> None:
+    rows = [{"id": i, "text": t} for i, t in (("a", "one"), ("b", "two"), ("b", "other"), ("c", "three"))]
+    labels = tmp_path / "labels.tsv"
+    labels.write_text("# note\na\t1\nb\t0\nc\t?\n", encoding="utf-8")
+    found = load_labelled(write(tmp_path / "x.jsonl", *rows), read_label_file(labels), "incitement")
+    assert [(e.id, e.text, e.labels) for e in found] == [("a", "one", {"incitement": 1.0})]
+
+
+def test_harmless_comments_are_weak_negatives(tmp_path: Path) -> None:
+    rows = [{"id": "h", "text": "x", "labels": {"toxicity": 0.0}}, {"id": "t", "text": "y", "labels": {"toxicity": 0.9}}]
+    harmless, toxic = with_weak_negatives(load(write(tmp_path / "x.jsonl", *rows)), "sexual_explicit")
+    assert harmless.labels["sexual_explicit"] == 0.0
+    assert "sexual_explicit" not in toxic.labels
+
+
+def test_batches_hold_every_text_once_within_the_budget() -> None:
+    lengths = [(7 * i) % 90 + 1 for i in range(500)]
+    groups = batches(lengths, token_budget=512, most=32, seed=1)
+    assert sorted(i for g in groups for i in g) == list(range(500))
+    assert all(len(g) <= 32 and max(lengths[i] for i in g) * len(g) <= 512 for g in groups)
+
+
+def test_a_recipe_draws_only_train_rows_and_the_same_ones_for_a_seed(tmp_path: Path) -> None:
+    write(tmp_path / "pub.jsonl.gz", *[{**ROW, "id": f"r{i}", "fold": "valid" if i % 5 == 0 else "train"} for i in range(100)])
+    config = tmp_path / "r.toml"
+    config.write_text('base="minilm"\nseed=1\n[[phase]]\nname="p"\nepochs=2\nsource=[{file="pub.jsonl.gz", rows=20}]\n', encoding="utf-8")
+    phase = load_recipe(config).phase[0]
+    first, second = (list(epochs(phase, tmp_path, tmp_path, 1)) for _ in range(2))
+    assert first == second
+    assert [len(e) for e in first] == [20, 20]
+    assert first[0] != first[1]
+    assert {e.fold for rows in first for e in rows} == {"train"}
+    assert len(fold(phase, tmp_path, tmp_path, "valid")["pub"]) == 20
+
+
+def test_a_missing_file_and_a_wrong_field_are_named(tmp_path: Path) -> None:
+    config = tmp_path / "r.toml"
+    config.write_text('base="minilm"\nseed=1\n[[phase]]\nname="p"\nsource=[{file="gone.jsonl"}]\n', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"gone\.jsonl"):
+        list(epochs(load_recipe(config).phase[0], tmp_path, tmp_path, 1))
+    config.write_text('base="minilm"\nseed=1\nepoch=2\n', encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"--config .*epoch"):
+        load_recipe(config)
+
+
+def test_our_own_examples_are_balanced_and_their_pairs_mutual() -> None:
+    rows = {}
+    for path in sorted(seed("incitement").glob("*.jsonl")):
+        for example in load(path):
+            assert example.id not in rows, example.id
+            rows[example.id] = example
+    assert len(rows) >= 4000
+    assert len({e.text.lower() for e in rows.values()}) == len(rows)
+    assert 0.48 < sum(e.labels["incitement"] for e in rows.values()) / len(rows) < 0.52
+    paired = [e for e in rows.values() if e.pair]
+    assert len(paired) >= 1200
+    for e in paired:
+        assert rows[e.pair or ""].pair == e.id
+        assert rows[e.pair or ""].labels["incitement"] != e.labels["incitement"]
+
+
+def test_the_test_set_is_never_trained_on() -> None:
+    examples = load(seed("incitement") / "elsewhere.jsonl")
+    assert len(examples) == 360
+    assert {e.fold for e in examples} == {"test"}
+
+
+def test_the_recipe_that_ships_is_right_and_every_head_has_a_source() -> None:
+    recipe = load_recipe(seed("training.toml"))
+    assert recipe.phase
+    assert set(CATEGORIES) >= {s.category for p in recipe.phase for s in p.source if s.category}
