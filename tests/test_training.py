@@ -62,7 +62,7 @@ def test_the_graph_gives_what_pytorch_gives(base: Path, tmp_path: Path) -> None:
     from moderation.training.export import export_folder
 
     export_folder(base, tmp_path / "fp32", name="t", int8=False)
-    export_folder(base, tmp_path / "int8", name="t")
+    export_folder(base, tmp_path / "int8", name="t", texts=TEXTS)
     expected = torch_scores(base, TEXTS)
     assert np.abs(onnx_scores(tmp_path / "fp32", TEXTS) - expected).max() < 1e-4
     assert np.abs(onnx_scores(tmp_path / "int8", TEXTS) - expected).mean() < 0.05
@@ -71,9 +71,10 @@ def test_the_graph_gives_what_pytorch_gives(base: Path, tmp_path: Path) -> None:
 def test_weights_survive_the_way_there_and_back(base: Path, tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
-    from moderation.training.export import export_folder, weights_of
+    from moderation.training.checkpoint import weights_of
+    from moderation.training.export import export_folder
 
-    export_folder(base, tmp_path / "int8", name="t")
+    export_folder(base, tmp_path / "int8", name="t", texts=TEXTS)
     before, after = load_file(base / "model.safetensors"), weights_of(tmp_path / "int8")
     assert set(after) <= set(before)
     assert all(np.abs(after[n] - before[n]).max() < 0.02 for n in after if "position" not in n and "relative" not in n)
@@ -141,7 +142,7 @@ def test_labels_that_were_not_judged_do_not_move_the_loss() -> None:
 def test_detoxify_loads_the_model_that_ships_and_agrees(tmp_path: Path) -> None:
     from detoxify import Detoxify
 
-    from moderation.training.export import detoxify_checkpoint
+    from moderation.training.checkpoint import detoxify_checkpoint
 
     detoxify_checkpoint(BUILTIN, tmp_path)
     model = Detoxify(checkpoint=str(tmp_path / "model.ckpt"), huggingface_config_path=str(tmp_path / "config"))

@@ -46,7 +46,7 @@ def train(
 ) -> None:
     """Train the model from the documented sources. Takes about an hour on two cores. Needs the train extra."""
     with _extra("train"):
-        from moderation.training.run import run  # noqa: PLC0415  # PyTorch is an extra
+        from moderation.training.run import run  # PyTorch is an extra
     run(config or seed("training.toml"), data, out, threads)
 
 
@@ -60,9 +60,10 @@ def export(
 ) -> None:
     """Turn a trained folder into the int8 ONNX folder that the worker loads. Needs the train extra."""
     with _extra("train"):
-        from moderation.training.export import export_folder  # noqa: PLC0415  # an extra
+        from moderation.training.export import export_folder  # an extra
+        from moderation.training.run import typical_texts
     pairs = [tuple(p) for p in json.loads(calibration.read_text(encoding="utf-8"))] if calibration else None
-    export_folder(run, out, name=name, int8=not fp32, calibration=pairs)
+    export_folder(run, out, name=name, int8=not fp32, calibration=pairs, texts=typical_texts(seed("incitement")))
     typer.echo(f"wrote {out}, {sum(p.stat().st_size for p in out.iterdir()) / 1e6:.1f} MB")
 
 
@@ -76,7 +77,7 @@ def evaluate(
 ) -> None:
     """Measure a model folder on the valid and test folds. Needs the train extra."""
     with _extra("train"):
-        from moderation.training.run import evaluate_folder  # noqa: PLC0415  # an extra
+        from moderation.training.run import evaluate_folder  # an extra
     evaluate_folder(config or seed("training.toml"), data, model, calibrate=calibrate, save=save)
 
 
@@ -90,7 +91,7 @@ def detoxify(
     Needs the train and detoxify extras.
     """
     with _extra("train"):
-        from moderation.training.export import detoxify_checkpoint  # noqa: PLC0415  # an extra
+        from moderation.training.checkpoint import detoxify_checkpoint  # an extra
     if out.exists() and any(out.iterdir()):
         shutil.rmtree(out / "config", ignore_errors=True)
     detoxify_checkpoint(model, out)

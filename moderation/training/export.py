@@ -6,7 +6,6 @@ detoxify_checkpoint(folder, out)  weights back to float32 under their Hugging Fa
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,29 +16,40 @@ import onnx
 from onnx import TensorProto, numpy_helper
 from tokenizers import Tokenizer
 
-from moderation.errors import ConfigurationError
 from moderation.events import CATEGORIES
 from moderation.scoring.onnx import ModelCard
-from moderation.training.graph import FAMILIES, Array, Names, bucket, build
+from moderation.training.graph import FAMILIES, Array, Names, build
 
 PART = 60 * 1024 * 1024
 _INLINE = 64 * 1024  # smaller tensors stay in model.onnx
 _ALIGN = 4096  # so that onnxruntime can map the file
-_DETOXIFY_CLASSES = {"mpnet": ("MPNetForSequenceClassification", "MPNetTokenizerFast"), "bert": ("BertForSequenceClassification", "BertTokenizerFast")}
 
 
 def export_folder(
-    run: Path, out: Path, *, name: str, notes: str = "", int8: bool = True, max_tokens: int = 128, calibration: Sequence[tuple[float, float]] | None = None
+    run: Path,
+    out: Path,
+    *,
+    name: str,
+    notes: str = "",
+    int8: bool = True,
+    max_tokens: int = 128,
+    calibration: Sequence[tuple[float, float]] | None = None,
+    texts: Sequence[str] = (),
 ) -> None:
-    """Write the model folder. `calibration` has (scale, shift) of the logit per category; it is folded into the last layer."""
-    from safetensors.numpy import load_file  # noqa: PLC0415  # an extra that only training needs
+    """Write the model folder.
+
+    `calibration` has (scale, shift) of the logit per category; it is folded into the last layer. The int8 steps are made for the
+    activations that `texts` cause (some hundred of the genre, none of them from a valid or test fold).
+    """
+    from safetensors.numpy import load_file  # an extra that only training needs
 
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
     state = calibrated(load_file(run / "model.safetensors"), FAMILIES[config["model_type"]], calibration)
     out.mkdir(parents=True, exist_ok=True)
     for old in [*out.glob("*.onnx"), *out.glob("weights-*.bin")]:
         old.unlink()
-    _save(build(state, config, int8=int8), out)
+    ranges = input_ranges(run, FAMILIES[config["model_type"]], texts) if int8 and texts else None
+    _save(build(state, config, int8=int8, ranges=ranges), out)
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -58,6 +68,32 @@ _KEPT = (
     "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act", "layer_norm_eps",
     "max_position_embeddings", "relative_attention_num_buckets", "vocab_size", "type_vocab_size", "pad_token_id", "bos_token_id", "eos_token_id",
 )  # fmt: skip
+
+
+def input_ranges(run: Path, names: Names, texts: Sequence[str]) -> dict[str, Array]:
+    """Greatest |input| per channel of every linear layer of the encoder, over the texts. The joint QKV layer stands under its own name."""
+    import torch  # an extra
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    model = AutoModelForSequenceClassification.from_pretrained(run).eval()
+    tokenizer = AutoTokenizer.from_pretrained(run)
+    found: dict[str, Any] = {}
+
+    def watch(name: str) -> Any:
+        def note(_: Any, inputs: Any) -> None:
+            greatest = inputs[0].detach().abs().flatten(0, -2).amax(0)
+            found[name] = torch.maximum(found[name], greatest) if name in found else greatest
+
+        return note
+
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear) and ".layer." in name:
+            module.register_forward_pre_hook(watch(name))
+    with torch.no_grad():
+        for text in texts:  # one by one: no padding, whose activations nobody reads
+            ids = tokenizer(text, truncation=True, max_length=128, return_tensors="pt")
+            model(input_ids=ids["input_ids"], attention_mask=ids["attention_mask"])
+    return {name.replace(names.query, "qkv"): value.numpy() for name, value in found.items() if not name.endswith((names.key, names.value))}
 
 
 def calibrated(state: Mapping[str, Array], names: Names, calibration: Sequence[tuple[float, float]] | None) -> dict[str, Array]:
@@ -94,60 +130,3 @@ def _save(model: onnx.ModelProto, out: Path) -> None:
             tensor.external_data.add(key=key, value=value)
     sink.close()
     onnx.save(model, str(out / "model.onnx"))
-
-
-def weights_of(folder: Path) -> dict[str, Array]:
-    """The float32 state dict of a model folder, int8 weights multiplied out, the joint QKV matrix taken apart."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    names = FAMILIES[config["model_type"]]
-    tensors = {t.name: numpy_helper.to_array(t, str(folder)) for t in onnx.load(str(folder / "model.onnx"), load_external_data=False).graph.initializer}
-    state = {}
-    for name, array in tensors.items():
-        if name.startswith("const_") or name.endswith(".scale"):
-            continue
-        scale = tensors.get(f"{name.removesuffix('.weight')}.scale", tensors.get(f"{name}.scale"))
-        whole = array.astype(np.float32) * scale if scale is not None else array
-        # Linear layers of the encoder are stored (in, out) for the kernels; the head and the tables are not.
-        turned = name.endswith(".weight") and whole.ndim == 2 and ".layer." in name
-        state[name] = np.ascontiguousarray(whole.T) if turned else whole
-    for joint in [n for n in state if ".qkv." in n]:
-        at, part = joint.split("qkv.")
-        for piece, to in zip(np.split(state.pop(joint), 3), (names.query, names.key, names.value), strict=True):
-            state[f"{at}{to}.{part}"] = np.ascontiguousarray(piece)
-    if names.relative:
-        state[names.relative] = _table_from_distances(state[names.relative], config["relative_attention_num_buckets"])
-    return state
-
-
-def detoxify_checkpoint(folder: Path, out: Path) -> None:
-    """Write out/model.ckpt and out/config: Detoxify(checkpoint=out/model.ckpt, huggingface_config_path=out/config)."""
-    try:
-        import torch  # noqa: PLC0415  # an extra
-    except ImportError:
-        raise ConfigurationError("a Detoxify checkpoint needs: pip install 'moderation[detoxify]'") from None
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    card = msgspec.json.decode((folder / "model.json").read_bytes(), type=ModelCard)
-    model_class, tokenizer_class = _DETOXIFY_CLASSES[config["model_type"]]
-    hub = (out / "config").resolve()
-    hub.mkdir(parents=True, exist_ok=True)
-    labels = dict(enumerate(card.categories))
-    whole: dict[str, Any] = {**config, "architectures": [model_class], "problem_type": "multi_label_classification"}
-    whole |= {"id2label": {str(i): c for i, c in labels.items()}, "label2id": {c: i for i, c in labels.items()}}
-    (hub / "config.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    shutil.copy(folder / "tokenizer.json", hub)
-    special = {"mpnet": ("<s>", "</s>", "<pad>"), "bert": ("[CLS]", "[SEP]", "[PAD]")}[config["model_type"]]
-    tokenizer = {"tokenizer_class": tokenizer_class, "model_max_length": 512, "do_lower_case": True, "unk_token": "[UNK]"}
-    tokenizer |= {"cls_token": special[0], "sep_token": special[1], "pad_token": special[2]}
-    (hub / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=1) + "\n", encoding="utf-8")
-    state = {name: torch.from_numpy(np.array(array)) for name, array in weights_of(folder).items()}
-    arch = {"model_type": str(hub), "model_name": model_class, "tokenizer_name": tokenizer_class, "num_classes": len(card.categories)}
-    torch.save({"state_dict": state, "config": {"arch": {"args": arch}, "dataset": {"args": {"classes": list(card.categories)}}}}, out / "model.ckpt")
-
-
-def _table_from_distances(by_distance: Array, buckets: int) -> Array:
-    """MPNet's bucket table back from the bias of every distance: each bucket is that of some distance."""
-    longest = (len(by_distance) - 1) // 2
-    table = np.zeros((buckets, by_distance.shape[1]), np.float32)
-    for distance in range(-longest, longest + 1):
-        table[bucket(distance, buckets)] = by_distance[distance + longest]
-    return table

@@ -13,7 +13,7 @@ from rich.table import Table
 from moderation.events import CATEGORIES
 from moderation.scoring.onnx import OnnxScorer
 from moderation.training import evaluate
-from moderation.training.data import Example
+from moderation.training.data import Example, load
 from moderation.training.recipe import Phase, epochs, fold, load_recipe
 
 # False alarms asked for on news comments, per category the default policy acts on.
@@ -32,10 +32,10 @@ PER_SET = 1500  # rows of a public set: enough for the figures, minutes instead 
 
 def run(config: Path, data: Path, out: Path, threads: int) -> None:
     """Train all phases of a recipe into out/PHASE. A phase that is done is not done again."""
-    import torch  # noqa: PLC0415  # an extra
+    import torch  # an extra
 
-    from moderation.training.encoder import fetch  # noqa: PLC0415
-    from moderation.training.train import train  # noqa: PLC0415
+    from moderation.training.encoder import fetch
+    from moderation.training.train import train
 
     recipe = load_recipe(config)
     torch.set_num_threads(threads or os.cpu_count() or 1)
@@ -48,6 +48,12 @@ def run(config: Path, data: Path, out: Path, threads: int) -> None:
             train(start, rows, phase, target, seed=recipe.seed)
         start = target
     Console().print(f"done: {start}. Next: moderation model export --run {start}")
+
+
+def typical_texts(folder: Path, count: int = 128) -> list[str]:
+    """Train texts of our own examples, evenly spread, to make int8 steps for."""
+    texts = [e.text for path in sorted(folder.glob("*.jsonl")) for e in load(path) if e.fold == "train"]
+    return texts[:: max(1, len(texts) // count)][:count]
 
 
 def evaluate_folder(config: Path, data: Path, folder: Path, *, calibrate: Path | None = None, save: bool = False) -> evaluate.Report:
