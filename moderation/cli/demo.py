@@ -4,37 +4,25 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.status import Status
 from rich.table import Table
 
 from moderation.bootstrap import make_queue
-from moderation.broker import KafkaPublisher, Message, ensure_topics, follow
+from moderation.cli.rehearsal import DemoFailed, send_and_collect, tail, worker
 from moderation.cli.show import shown
 from moderation.config import PREFIX, Settings, load_settings
 from moderation.decode import decode
 from moderation.embedded import embedded_services, free_port
-from moderation.errors import BadEvent, ConfigurationError, ModerationError, TransientError
+from moderation.errors import BadEvent, ConfigurationError
 from moderation.events import Action, Comment, Decision
 from moderation.review.queue import Waiting
 from moderation.seeds import seed
-
-Key = tuple[str, int, bool]  # comment_id, revision, deleted
-WITHIN = 55.0  # seconds for all decisions, after start
-
-
-class DemoFailed(ModerationError):
-    """the demo failed"""
 
 
 def demo(
@@ -58,8 +46,8 @@ def demo(
         kafka, redis = stack.enter_context(embedded_services())
         metrics = free_port()
         settings = load_settings({**_ours(), "MODERATION_KAFKA_URL": kafka, "MODERATION_REDIS_URL": redis, "MODERATION_METRICS_PORT": str(metrics)})
-        worker, log = stack.enter_context(_worker(settings, status))
-        decisions = asyncio.run(_send_and_collect(settings, comments, status, worker, log))
+        process, log = stack.enter_context(worker(settings, status))
+        decisions = asyncio.run(send_and_collect(settings, comments, status, process, log))
         waiting = asyncio.run(_waiting(settings))
         status.stop()
         if as_json:
@@ -75,8 +63,8 @@ def demo(
         console.print(f"Redis     {redis}   try: MODERATION_REDIS_URL={redis} moderation queue peek --text")
         console.print("Ctrl-C ends it.")
         with contextlib.suppress(KeyboardInterrupt):
-            worker.wait()
-            raise DemoFailed(f"the worker ended with exit code {worker.returncode}:\n{_tail(log)}")
+            process.wait()
+            raise DemoFailed(f"the worker ended with exit code {process.returncode}:\n{tail(log)}")
 
 
 def _ours() -> dict[str, str]:
@@ -100,80 +88,6 @@ def _read(path: Path) -> list[Comment]:
     if not comments:
         raise ConfigurationError(f"--input {path}: no comments")
     return comments
-
-
-@contextlib.contextmanager
-def _worker(settings: Settings, status: Status) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
-    """A worker in a process of its own, as in production. Yields the process and its log."""
-    status.update("starting the worker")
-    environment = {
-        **os.environ,
-        "MODERATION_KAFKA_URL": settings.kafka_url.get_secret_value(),
-        "MODERATION_REDIS_URL": settings.redis_url.get_secret_value(),
-        "MODERATION_METRICS_PORT": str(settings.metrics_port),
-        "MODERATION_SESSION_TIMEOUT": "6",  # a lone worker need not wait long for others to join
-    }
-    with tempfile.NamedTemporaryFile(prefix="moderation-worker-", suffix=".log") as log:
-        process = subprocess.Popen([sys.executable, "-m", "moderation", "worker"], env=environment, stdout=log, stderr=log)
-        try:
-            yield process, Path(log.name)
-        finally:
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-async def _send_and_collect(settings: Settings, comments: list[Comment], status: Status, worker: "subprocess.Popen[bytes]", log: Path) -> list[Decision]:
-    """Produce the comments, and return their decisions in the comments' order."""
-    publisher = KafkaPublisher(settings.kafka_servers)
-    try:
-        await _eventually(lambda: ensure_topics(settings.kafka_servers, _topics(settings), partitions=settings.partitions, replication=1))
-        await publisher.publish([Message(topic=settings.comments_topic, key=c.comment_id.encode(), value=msgspec.json.encode(c)) for c in comments])
-    finally:
-        await publisher.close()
-    wanted = list(dict.fromkeys((c.comment_id, c.revision, c.deleted) for c in comments))
-    found: dict[Key, Decision] = {}
-    collecting = asyncio.create_task(_collect(settings, set(wanted), found))
-    deadline = time.monotonic() + WITHIN
-    try:
-        while not collecting.done():
-            status.update(f"waiting for the worker: {len(found)} of {len(wanted)} comments decided")
-            if worker.poll() is not None:
-                raise DemoFailed(f"the worker ended with exit code {worker.returncode}:\n{_tail(log)}")
-            if time.monotonic() > deadline:
-                raise DemoFailed(f"{len(found)} of {len(wanted)} comments decided after {WITHIN:.0f} s:\n{_tail(log)}")
-            await asyncio.wait([collecting], timeout=0.2)
-        await collecting
-    finally:
-        collecting.cancel()
-    return [found[key] for key in wanted]
-
-
-async def _collect(settings: Settings, wanted: set[Key], found: dict[Key, Decision]) -> None:
-    async with contextlib.aclosing(follow(settings.kafka_servers, settings.decisions_topic)) as messages:
-        async for message in messages:
-            decision = msgspec.json.decode(message.value or b"", type=Decision)
-            key = (decision.comment_id, decision.revision, decision.deleted)
-            if key in wanted:
-                found.setdefault(key, decision)
-            if len(found) == len(wanted):
-                return
-
-
-async def _eventually(call: object) -> None:
-    """A broker that just opened its port may not answer at once."""
-    deadline = time.monotonic() + WITHIN
-    while True:
-        try:
-            await call()  # type: ignore[operator]
-        except TransientError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.1)
-        else:
-            return
 
 
 async def _waiting(settings: Settings) -> list[Waiting]:
@@ -212,11 +126,3 @@ def _show(comments: list[Comment], decisions: list[Decision], waiting: list[Wait
         place = places.get((d.comment_id, d.revision))
         table.add_row(shown(d.comment_id), shown(authors[d.comment_id]), f"[{colours[d.action]}]{d.action.value}[/]", why, f"{place}" if place else "–")
     Console().print(table)
-
-
-def _topics(settings: Settings) -> list[str]:
-    return [settings.comments_topic, settings.decisions_topic, settings.dead_letter_topic]
-
-
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])

@@ -13,7 +13,8 @@ from onnx import numpy_helper
 
 from moderation.errors import ConfigurationError
 from moderation.scoring.onnx import ModelCard
-from moderation.training.graph import FAMILIES, Array, bucket
+from moderation.training.families import FAMILIES
+from moderation.training.graph import Array, bucket
 
 _DETOXIFY_CLASSES = {"mpnet": ("MPNetForSequenceClassification", "MPNetTokenizerFast"), "bert": ("BertForSequenceClassification", "BertTokenizerFast")}
 

@@ -18,7 +18,8 @@ from tokenizers import Tokenizer
 
 from moderation.events import CATEGORIES
 from moderation.scoring.onnx import ModelCard
-from moderation.training.graph import FAMILIES, Array, Names, build
+from moderation.training.families import FAMILIES, Names
+from moderation.training.graph import Array, build
 
 PART = 60 * 1024 * 1024
 _INLINE = 64 * 1024  # smaller tensors stay in model.onnx
