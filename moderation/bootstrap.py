@@ -1,7 +1,6 @@
 """The composition root: Settings in, wired parts out. The one place that picks implementations."""
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -65,8 +64,7 @@ async def work(settings: Settings) -> int:
     health.set("model", True)
     queue, publisher = make_queue(settings), KafkaPublisher(settings.kafka_servers)
     try:
-        await _wait_for_dependencies(settings, queue, health, stop)
-        if stop.is_set():
+        if not await _wait_for_dependencies(settings, queue, health, stop):
             return 0
         return await consume(
             BatchHandler(
@@ -118,28 +116,37 @@ def _serve_health(health: Health, metrics: Metrics, settings: Settings) -> tuple
         raise ConfigurationError(f"MODERATION_METRICS_PORT: cannot listen on {settings.metrics_host}:{settings.metrics_port} ({error.strerror})") from None
 
 
-async def _wait_for_dependencies(settings: Settings, queue: ReviewQueue, health: Health, stop: asyncio.Event) -> None:
-    """Return when Redis answers and the topics are there, or when told to stop. Says what it waits for."""
+async def _wait_for_dependencies(settings: Settings, queue: ReviewQueue, health: Health, stop: asyncio.Event) -> bool:
+    """True when Redis answers and the topics are there, False when told to stop. Says what it waits for."""
     topics = [settings.comments_topic, settings.decisions_topic, settings.dead_letter_topic] if settings.create_topics else []
 
     async def create() -> None:
         await ensure_topics(settings.kafka_servers, topics, partitions=settings.partitions, replication=settings.replication)
 
-    await _until_up("redis", queue.ping, health, stop, settings.retry_max_wait)
-    await _until_up("kafka", create, health, stop, settings.retry_max_wait)
+    async def all_up() -> None:
+        await _until_up("redis", queue.ping, health, settings.retry_max_wait)
+        await _until_up("kafka", create, health, settings.retry_max_wait)
+
+    waiting, stopped = asyncio.create_task(all_up()), asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not waiting.done():
+        waiting.cancel()
+        return False
+    await waiting
     health.set("kafka", False)  # until partitions are assigned
+    return True
 
 
-async def _until_up(dependency: str, call: Callable[[], Awaitable[None]], health: Health, stop: asyncio.Event, longest: float) -> None:
+async def _until_up(dependency: str, call: Callable[[], Awaitable[None]], health: Health, longest: float) -> None:
     wait = 0.2
-    while not stop.is_set():
+    while True:
         health.beat()
         try:
             await call()
         except TransientError as error:
             logger("worker").warning("waiting", dependency=dependency, error=str(error), seconds=round(wait, 1))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), wait)
+            await asyncio.sleep(wait)
             wait = min(wait * 2, longest)
         else:
             health.set(dependency, True)

@@ -15,7 +15,7 @@ from moderation.errors import ConfigurationError
 
 PREFIX = "MODERATION_"
 # Read by the tests and by CI, not by the service.
-_FOR_TESTS = frozenset({"MODERATION_TEST_REDIS_URL", "MODERATION_REQUIRE_KAFKA"})
+_FOR_TESTS = frozenset({"MODERATION_TEST_REDIS_URL", "MODERATION_TEST_KAFKA", "MODERATION_REQUIRE_KAFKA"})
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     replication: int = Field(1, ge=1, description="Replication factor of a topic that has to be created; 3 in production.")
     batch_size: int = Field(64, ge=1, le=1024, description="Most comments handled together.")
     batch_wait: Seconds = Field(0.1, description="Seconds to wait for a batch to fill.")
-    session_timeout: Seconds = Field(10.0, description="Seconds without a heartbeat until Kafka hands a worker's partitions to another.")
+    session_timeout: Annotated[float, Field(ge=6)] = Field(10.0, description="Seconds without a heartbeat until Kafka hands a worker's partitions to another.")
     commit_interval: Seconds = Field(0.5, description="Seconds between offset commits.")
     retry_max_wait: Seconds = Field(15.0, description="Longest pause between two tries while Redis or Kafka is down.")
     model: str = Field("builtin", description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, or fake (for tests: no model).")

@@ -12,10 +12,11 @@ import asyncio
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import faust
 
@@ -69,19 +70,24 @@ async def consume(
     log = logger("stream")
     try:
         # Faust's own Worker would take over logging, signals and exit; the app alone is an ordinary service.
-        await app.start()
-        log.info("consuming", group=group, topic=topic)
-        while not stop.is_set() and not app.crashed:
+        # Starting ends when the group has been joined, which may take for ever; SIGTERM must count before that too.
+        starting = asyncio.create_task(app.start())
+        log.info("joining", group=group, topic=topic)
+        while not stop.is_set() and not app.crashed and not _failed(starting):
             health.beat()
             await observe()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), OBSERVE_EVERY)
-        crashed = app.crashed
-        log.info("stopping", crashed=crashed)
-        await app.stop()
+        broken = app.crashed or _failed(starting)
+        log.info("stopping", broken=broken)
+        if starting.done():
+            await app.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return EXIT_IMPOSSIBLE if crashed else 0
+    if broken or not starting.done():
+        # Faust's threads may wait for a broker that never answers; there is nothing of ours left to lose.
+        _leave(EXIT_IMPOSSIBLE if broken else 0)
+    return 0
 
 
 def _attach(app: faust.App, handler: BatchHandler, health: Health, *, topic: str, batch_size: int, batch_wait: float) -> None:
@@ -106,6 +112,19 @@ def _attach(app: faust.App, handler: BatchHandler, health: Health, *, topic: str
         logger("stream").info("partitions assigned", count=len(partitions[0]) if partitions else 0)
 
 
+def _failed(task: asyncio.Task[Any]) -> bool:
+    """It ended by an exception, which is logged once it is seen."""
+    if not task.done() or task.cancelled() or task.exception() is None:
+        return False
+    logger("stream").error("cannot consume", error=type(task.exception()).__name__)
+    return True
+
+
+def _leave(code: int) -> NoReturn:
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def _message(event: Any) -> Message:
     raw = event.message
     return Message(topic=raw.topic, key=raw.key, value=raw.value, partition=raw.partition, offset=raw.offset, timestamp=raw.timestamp)
@@ -115,4 +134,4 @@ def _give_up(error: BaseException) -> None:
     """The impossible happened. Say where, without the error's message (it may quote), and leave at once: nothing unacknowledged is lost."""
     where = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     logger("stream").error("giving up", error=type(error).__name__, where=where[-6:])
-    os._exit(EXIT_IMPOSSIBLE)
+    _leave(EXIT_IMPOSSIBLE)

@@ -21,7 +21,10 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Kafka-compatible broker, host:port."""
+    """A Kafka-compatible broker, host:port; MODERATION_TEST_KAFKA names another."""
+    if given := os.environ.get("MODERATION_TEST_KAFKA"):
+        yield given
+        return
     with embedded_broker(tmp_path_factory.mktemp("broker")) as server:
         yield f"127.0.0.1:{server.port}"
 

@@ -43,7 +43,7 @@ class Service:
             "MODERATION_DEAD_LETTER_TOPIC": f"dlq-{name}",
             "MODERATION_QUEUE_PREFIX": f"q-{name}",
             "MODERATION_MODEL": "fake",
-            "MODERATION_SESSION_TIMEOUT": "4",
+            "MODERATION_SESSION_TIMEOUT": "6",
             "MODERATION_RETRY_MAX_WAIT": "0.5",
             **{f"MODERATION_{key.upper()}": str(value) for key, value in settings.items()},
         }

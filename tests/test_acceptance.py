@@ -1,6 +1,8 @@
 """The promises, on a real broker, a real Redis and real worker processes."""
 
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 
 from moderation.embedded import embedded_broker, embedded_redis, free_port
 from moderation.events import Action
-from tests.service import Service, until
+from tests.service import Service, Worker, until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -126,6 +128,34 @@ async def test_kafka_down_at_start_is_waited_for(redis_url: str, tmp_path: Path)
         service.stop()
 
 
+async def test_sigterm_is_obeyed_while_waiting(tmp_path: Path) -> None:
+    service = Service(f"127.0.0.1:{free_port()}", f"redis://127.0.0.1:{free_port()}/0", tmp_path)
+    worker = service.start()
+    try:
+        await worker.answers("/readyz", 503)
+        assert await worker.terminate() == 0
+    finally:
+        service.stop()
+
+
+async def test_sigterm_is_obeyed_while_joining_the_group(redis_url: str, tmp_path: Path) -> None:
+    with embedded_broker(tmp_path) as broker:
+        service = Service(f"127.0.0.1:{broker.port}", redis_url, tmp_path)
+        await service.topics()
+        worker = service.start()
+        try:
+            await until(lambda: _logged(worker, "joining"), "the worker to join")
+            os.kill(broker.pid, signal.SIGSTOP)
+            assert await worker.terminate() == 0
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+            service.stop()
+
+
+async def _logged(worker: Worker, event: str) -> bool | None:
+    return f'"event": "{event}"' in worker.log.read_text() or None
+
+
 async def test_redis_killed_in_the_middle_loses_nothing(kafka_server: str, tmp_path: Path) -> None:
     port = free_port()
     service = Service(kafka_server, f"redis://127.0.0.1:{port}/0", tmp_path)
@@ -147,6 +177,24 @@ async def test_redis_killed_in_the_middle_loses_nothing(kafka_server: str, tmp_p
             await worker.answers("/readyz", 200)
     finally:
         service.stop()
+
+
+async def test_a_broker_that_stops_answering_in_the_middle_loses_nothing(redis_url: str, tmp_path: Path) -> None:
+    with embedded_broker(tmp_path) as broker:
+        service = Service(f"127.0.0.1:{broker.port}", redis_url, tmp_path)
+        await service.topics()
+        await service.send(list(comments(3000)))
+        worker = service.start()
+        try:
+            await service.decided(lambda found: len(found) >= 200)
+            os.kill(broker.pid, signal.SIGSTOP)
+            assert "kafka" in await worker.answers("/readyz", 503)
+            os.kill(broker.pid, signal.SIGCONT)
+            assert len(await service.decided_ids(f"c{i}" for i in range(3000))) == 3000
+            assert len(await service.waiting()) == 300
+            await worker.answers("/readyz", 200)
+        finally:
+            service.stop()
 
 
 async def test_two_workers_share_the_partitions_and_lose_nothing(service: Service) -> None:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from moderation.errors import PolicyError
 from moderation.events import CATEGORIES, Action, ModelRef, Scores
 from moderation.policy.policy import load_policy, parse_policy
 from moderation.policy.rules import decide
+from moderation.scoring.onnx import BUILTIN
 from moderation.seeds import seed
 from tests.makers import comment, policy
 
@@ -101,3 +103,14 @@ def test_the_default_policy_is_right_and_acts_on_incitement_first() -> None:
     found = load_policy(seed("policy.toml"))
     assert found.categories["incitement"].weight == max(rule.weight for rule in found.categories.values()) == 1.0
     assert found.categories["incitement"].review is not None
+
+
+def test_the_default_thresholds_are_the_models_operating_points() -> None:
+    """Chosen on the valid folds by `moderation model evaluate --save`, not by hand and not on the seed thread."""
+    evaluation = json.loads((BUILTIN / "evaluation.json").read_text(encoding="utf-8"))
+    card = json.loads((BUILTIN / "model.json").read_text(encoding="utf-8"))
+    assert evaluation["model"] == card["version"]
+    measured = {(p["category"], p["action"]): p["threshold"] for p in evaluation["operating_points"]}
+    rules = load_policy(seed("policy.toml")).categories
+    written = {(c, a): t for c, rule in rules.items() for a, t in (("review", rule.review), ("hold", rule.hold)) if t is not None}
+    assert written == measured

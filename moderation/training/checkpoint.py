@@ -26,7 +26,7 @@ def weights_of(folder: Path) -> dict[str, Array]:
     tensors = {t.name: numpy_helper.to_array(t, str(folder)) for t in onnx.load(str(folder / "model.onnx"), load_external_data=False).graph.initializer}
     state = {}
     for name, array in tensors.items():
-        if name.startswith("const_") or name.endswith((".scale", ".smooth")):
+        if name.startswith(("const_", "activation.")) or name.endswith((".scale", ".smooth")):
             continue
         whole = _multiplied_out(name, array, tensors)
         # Linear layers of the encoder are stored (in, out) for the kernels; the head and the tables are not.

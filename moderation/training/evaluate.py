@@ -39,6 +39,7 @@ class OperatingPoint(msgspec.Struct, frozen=True, kw_only=True):
     """A threshold and where it comes from."""
 
     category: str
+    action: str  # review | hold
     false_alarms: float  # the share of news comments without the label that it flags, asked for
     threshold: float
     recall: float  # on the same valid folds
@@ -121,9 +122,13 @@ def platt(labels: Array, scores: Array) -> tuple[float, float]:
 
 
 def report(
-    model: str, valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[Example]], scored: Mapping[str, Array], wanted: Mapping[str, float]
+    model: str,
+    valid: Mapping[str, Sequence[Example]],
+    test: Mapping[str, Sequence[Example]],
+    scored: Mapping[str, Array],
+    wanted: Sequence[tuple[str, str, float]],
 ) -> Report:
-    """All figures. `scored` has the scores of each set under "valid:SET" and "test:SET"; `wanted` the false alarms asked for per category."""
+    """All figures. `scored` has the scores of each set under "valid:SET" and "test:SET"; `wanted` the false alarms asked for: (category, action, share)."""
     heads: list[HeadFigures | None] = []
     for category in CATEGORIES:
         for group, sets in _groups(valid, test).items():
@@ -135,7 +140,7 @@ def report(
         found = pair_accuracy(rows, np.concatenate([scored[key] for key, _ in sets])) if rows else None
         if found and found[0] >= 10:
             pairs[f"{group} ({found[0]} pairs)"] = round(found[1], 4)
-    points = tuple(_point(category, share, valid, scored) for category, share in wanted.items())
+    points = tuple(_point(category, action, share, valid, scored) for category, action, share in wanted)
     return Report(model=model, heads=tuple(h for h in heads if h), pairs=pairs, operating_points=points)
 
 
@@ -148,7 +153,7 @@ def gather(category: str, sets: Sequence[tuple[str, Sequence[Example]]], scored:
 
 
 def _groups(valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[Example]]) -> dict[str, list[tuple[str, Sequence[Example]]]]:
-    ours = {"starter", "world", "nation", "local", "culture", "considered", "contrast", "counter_speech"}
+    ours = {"starter", "world", "nation", "local", "culture", "considered", "contrast", "calm", "oblique", "counter_speech"}
     return {
         "news comments": [(f"valid:{s}", e) for s, e in valid.items() if s in NEWS],
         "other public": [(f"valid:{s}", e) for s, e in valid.items() if s not in NEWS and s not in ours and not s.startswith("labelled")],
@@ -158,10 +163,12 @@ def _groups(valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[
     }
 
 
-def _point(category: str, share: float, valid: Mapping[str, Sequence[Example]], scored: Mapping[str, Array]) -> OperatingPoint:
+def _point(category: str, action: str, share: float, valid: Mapping[str, Sequence[Example]], scored: Mapping[str, Array]) -> OperatingPoint:
     """The threshold that fires on at most `share` of valid news comments that do not carry the label (where nobody judged: all of them)."""
     k = CATEGORIES.index(category)
     news = [(e, scored[f"valid:{s}"][i, k]) for s in NEWS for i, e in enumerate(valid.get(s, ()))]
     threshold = threshold_at(np.asarray([score for e, score in news if e.labels.get(category, 0.0) < 0.5]), share)
     labels, scores = gather(category, [(f"valid:{s}", e) for s, e in valid.items()], scored)
-    return OperatingPoint(category=category, false_alarms=share, threshold=threshold, recall=round(float((scores[labels >= 0.5] >= threshold).mean()), 4))
+    return OperatingPoint(
+        category=category, action=action, false_alarms=share, threshold=threshold, recall=round(float((scores[labels >= 0.5] >= threshold).mean()), 4)
+    )

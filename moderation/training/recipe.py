@@ -43,6 +43,8 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pair_weight: float = 0.0
     pair_margin: float = 2.0
     checkpoint_every: int = 150  # steps
+    weak_negatives: tuple[str, ...] = ("sexual_explicit",)  # categories that harmless comments count as weak negatives of
+    teacher: str | None = None  # an earlier phase, whose model fills what nobody judged with weak labels
     frozen_layers: int = 0  # lowest layers, with the embeddings, that stay as they are
 
 
@@ -66,7 +68,9 @@ def epochs(phase: Phase, data: Path, seeds: Path, seed: int) -> Iterator[list[Ex
     """The train examples of each epoch of a phase. Raises ConfigurationError for a missing file."""
     for epoch in range(phase.epochs):
         rows = [e for s in phase.source for e in _drawn(s, data, seeds, random.Random(f"{seed}:{epoch}:{s}"))]
-        yield with_weak_negatives(rows, "sexual_explicit")
+        for category in phase.weak_negatives:
+            rows = with_weak_negatives(rows, category)
+        yield rows
 
 
 def fold(phase: Phase, data: Path, seeds: Path, name: str) -> dict[str, list[Example]]:
