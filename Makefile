@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 
-.PHONY: help demo test check format docs test-train clean
+.PHONY: help demo test check format docs kafka test-kafka test-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -30,6 +30,12 @@ format: $(VENV)/.dev ## format and mend what can be mended
 
 docs: $(VENV)/.dev ## write docs/settings.md, docs/metrics.md, docs/cli.md and docs/wire.schema.json from the code
 	$(BIN)/python docs/render.py
+
+kafka: ## start one Apache Kafka broker on 127.0.0.1:9092 (needs Java and Maven)
+	@deploy/kafka/start
+
+test-kafka: $(VENV)/.dev ## the acceptance tests on Apache Kafka instead of the embedded broker
+	@MODERATION_TEST_KAFKA=apache $(BIN)/python -m pytest tests/test_acceptance.py tests/test_broker.py $(ARGS)
 
 test-train: $(VENV)-train/.ready ## the tests that need PyTorch: training, export, the Detoxify checkpoint
 	@$(VENV)-train/bin/python -m pytest -m train $(ARGS)

@@ -124,16 +124,20 @@ async def ensure_topics(servers: Sequence[str], topics: Sequence[str], *, partit
 
 async def read_all(servers: Sequence[str], topic: str) -> AsyncIterator[Message]:
     """Every record of a topic from its first to the last at the time of the call; outside any consumer group. Raises BrokerUnavailable."""
+    try:
+        partitions = [TopicPartition(topic, p) for p in await _partitions(servers, topic)]
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise BrokerUnavailable(type(error).__name__) from None
+    if not partitions:
+        return
     consumer = AIOKafkaConsumer(bootstrap_servers=list(servers), enable_auto_commit=False, auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_REQUEST)
     try:
         await consumer.start()
-        partitions = [TopicPartition(topic, p) for p in sorted(consumer.partitions_for_topic(topic) or await _partitions(consumer, topic))]
         consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions) if partitions else {}
-        await consumer.seek_to_beginning(*partitions)
-        left = {p for p in partitions if ends[p] > await consumer.position(p)}
+        ends = await consumer.end_offsets(partitions)
+        left = {p for p in partitions if ends[p] > 0}
         while left:
-            # A broker that reports an end too far (Tansu does) must not make the reader wait for ever.
+            # A broker that reports an end too far (Tansu does), or a log cut short, must not make the reader wait for ever.
             fetched = await consumer.getmany(*left, timeout_ms=3000)
             if not fetched:
                 return
@@ -148,11 +152,17 @@ async def read_all(servers: Sequence[str], topic: str) -> AsyncIterator[Message]
         await consumer.stop()
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    """The partitions of a topic the client has not heard of yet."""
-    if topic not in await consumer.topics():
-        return set()
-    return consumer.partitions_for_topic(topic) or set()
+async def _partitions(servers: Sequence[str], topic: str) -> list[int]:
+    """The topic's partitions; none when there is no such topic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=list(servers), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+        if topic not in await admin.list_topics():
+            return []
+        (found,) = await admin.describe_topics([topic])
+        return sorted(p["partition"] for p in found["partitions"])
+    finally:
+        await admin.close()
 
 
 async def follow(servers: Sequence[str], topic: str) -> AsyncGenerator[Message, None]:

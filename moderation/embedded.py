@@ -24,10 +24,11 @@ START_WITHIN = 20.0
 class EmbeddedServer:
     """A server program on a loopback port, ended with this process."""
 
-    def __init__(self, name: str, command: list[str], port: int, log: Path) -> None:
+    def __init__(self, name: str, command: list[str], port: int, log: Path, within: float = START_WITHIN) -> None:
         self.port = port
         self._name = name
         self._log = log
+        self._within = within
         with log.open("wb") as sink:
             self._process = subprocess.Popen(
                 command,
@@ -39,7 +40,7 @@ class EmbeddedServer:
             )
 
     def __enter__(self) -> Self:
-        _wait_for_port(self._name, self._process, self.port, self._log)
+        _wait_for_port(self._name, self._process, self.port, self._log, self._within)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -109,8 +110,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for_port(name: str, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_WITHIN
+def _wait_for_port(name: str, process: subprocess.Popen[bytes], port: int, log: Path, within: float) -> None:
+    deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break

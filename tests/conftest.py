@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.embedded import embedded_broker, embedded_redis
+from moderation.embedded import EmbeddedServer, embedded_broker, embedded_redis, free_port
 
 
 @pytest.fixture(scope="session")
@@ -21,12 +21,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Kafka-compatible broker, host:port; MODERATION_TEST_KAFKA names another."""
-    if given := os.environ.get("MODERATION_TEST_KAFKA"):
-        yield given
-        return
-    with embedded_broker(tmp_path_factory.mktemp("broker")) as server:
+    """A broker, host:port: the embedded one, or Apache Kafka when MODERATION_TEST_KAFKA=apache (needs Java and Maven)."""
+    folder = tmp_path_factory.mktemp("broker")
+    with apache_kafka(folder) if os.environ.get("MODERATION_TEST_KAFKA") == "apache" else embedded_broker(folder) as server:
         yield f"127.0.0.1:{server.port}"
+
+
+def apache_kafka(folder: Path) -> EmbeddedServer:
+    """One Apache Kafka broker with its log in `folder`."""
+    port = free_port()
+    start = Path(__file__).parent.parent / "deploy" / "kafka" / "start"
+    return EmbeddedServer("kafka", [str(start), str(port), str(folder)], port, folder / "kafka.out", within=300)
 
 
 @pytest.fixture(autouse=True)

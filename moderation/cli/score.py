@@ -24,7 +24,10 @@ CHUNK = 256
 
 def score(
     text: Annotated[list[str] | None, typer.Argument(help="Texts to score.")] = None,
-    source: Annotated[Path | None, typer.Option("--input", "-i", help="JSON lines with id and text (article_title and parent may be there).")] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--input", "-i", help="JSON lines with id and text. article_title and parent may be there; the model that ships does not read them."),
+    ] = None,
     target: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write JSON lines with id and scores; stdout when left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table, for texts on the command line.")] = False,
 ) -> None:

@@ -157,7 +157,7 @@ def _groups(valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[
     return {
         "news comments": [(f"valid:{s}", e) for s, e in valid.items() if s in NEWS],
         "other public": [(f"valid:{s}", e) for s, e in valid.items() if s not in NEWS and s not in ours and not s.startswith("labelled")],
-        "labelled news": [(f"valid:{s}", e) for s, e in valid.items() if s.startswith("labelled")],
+        "labelled by us": [(f"valid:{s}", e) for s, e in valid.items() if s.startswith("labelled")],
         "authored": [(f"valid:{s}", e) for s, e in valid.items() if s in ours],
         "authored, unseen topics": [(f"test:{s}", e) for s, e in test.items()],
     }
