@@ -58,12 +58,12 @@ class TestTheModelThatShips:
         assert tuple(found.values) == CATEGORIES
         assert all(0.0 <= v <= 1.0 for v in found.values.values())
 
-    async def test_scores_come_in_the_order_of_the_texts(self, builtin: Scorer) -> None:
+    async def test_scores_come_in_order_and_do_not_depend_on_the_batch(self, builtin: Scorer) -> None:
         texts = ["You absolute idiot, you are a moron.", "What a lovely day it is for a walk in the park.", "ok", "The bridge was built in 1932 " * 8]
         together = await builtin.score(texts)
         alone = [(await builtin.score([t]))[0] for t in texts]
         for a, b in zip(together, alone, strict=True):
-            assert a.values == pytest.approx(b.values, abs=0.05)
+            assert a.values == pytest.approx(b.values, abs=1e-3)
         assert together[0].values["toxicity"] > 0.5 > together[1].values["toxicity"]
 
     async def test_a_bad_clause_at_the_end_of_a_long_text_is_found_and_named(self, builtin: Scorer) -> None:

@@ -40,6 +40,7 @@ class OperatingPoint(msgspec.Struct, frozen=True, kw_only=True):
 
     category: str
     action: str  # review | hold
+    hard_negatives: float | None  # the share of our own (hard) negatives that it flags, asked for
     false_alarms: float  # the share of news comments without the label that it flags, asked for
     threshold: float
     recall: float  # on the same valid folds
@@ -126,9 +127,13 @@ def report(
     valid: Mapping[str, Sequence[Example]],
     test: Mapping[str, Sequence[Example]],
     scored: Mapping[str, Array],
-    wanted: Sequence[tuple[str, str, float]],
+    wanted: Sequence[tuple[str, str, float, float | None]],
 ) -> Report:
-    """All figures. `scored` has the scores of each set under "valid:SET" and "test:SET"; `wanted` the false alarms asked for: (category, action, share)."""
+    """All figures.
+
+    `scored` has the scores of each set under "valid:SET" and "test:SET"; `wanted` the false alarms asked for: (category, action, share of
+    news, share of our own negatives).
+    """
     heads: list[HeadFigures | None] = []
     for category in CATEGORIES:
         for group, sets in _groups(valid, test).items():
@@ -140,7 +145,7 @@ def report(
         found = pair_accuracy(rows, np.concatenate([scored[key] for key, _ in sets])) if rows else None
         if found and found[0] >= 10:
             pairs[f"{group} ({found[0]} pairs)"] = round(found[1], 4)
-    points = tuple(_point(category, action, share, valid, scored) for category, action, share in wanted)
+    points = tuple(_point(*point, valid, scored) for point in wanted)
     return Report(model=model, heads=tuple(h for h in heads if h), pairs=pairs, operating_points=points)
 
 
@@ -163,12 +168,16 @@ def _groups(valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[
     }
 
 
-def _point(category: str, action: str, share: float, valid: Mapping[str, Sequence[Example]], scored: Mapping[str, Array]) -> OperatingPoint:
-    """The threshold that fires on at most `share` of valid news comments that do not carry the label (where nobody judged: all of them)."""
+def _point(category: str, action: str, share: float, hard: float | None, valid: Mapping[str, Sequence[Example]], scored: Mapping[str, Array]) -> OperatingPoint:
+    """The lowest threshold that at most `share` of valid news comments without the label reach (where nobody judged: all of them), and at most
+    `hard` of our own valid negatives, which are written to be mistaken.
+    """
     k = CATEGORIES.index(category)
     news = [(e, scored[f"valid:{s}"][i, k]) for s in NEWS for i, e in enumerate(valid.get(s, ()))]
     threshold = threshold_at(np.asarray([score for e, score in news if e.labels.get(category, 0.0) < 0.5]), share)
+    if hard is not None:
+        labels, scores = gather(category, _groups(valid, {})["authored"], scored)
+        threshold = max(threshold, threshold_at(scores[labels < 0.5], hard))
     labels, scores = gather(category, [(f"valid:{s}", e) for s, e in valid.items()], scored)
-    return OperatingPoint(
-        category=category, action=action, false_alarms=share, threshold=threshold, recall=round(float((scores[labels >= 0.5] >= threshold).mean()), 4)
-    )
+    recall = round(float((scores[labels >= 0.5] >= threshold).mean()), 4)
+    return OperatingPoint(category=category, action=action, hard_negatives=hard, false_alarms=share, threshold=threshold, recall=recall)

@@ -158,7 +158,7 @@ def _add_and_norm(g: Graph, state: Mapping[str, Array], at: str, layer: str, nor
 
 
 def _norm(g: Graph, state: Mapping[str, Array], name: str) -> tuple[str, str]:
-    return tuple(g.put(f"{name}.{part}", state[f"{name}.{part}"].astype(np.float32)) for part in ("weight", "bias"))  # type: ignore[return-value]
+    return g.vector(f"{name}.weight", state[f"{name}.weight"]), g.vector(f"{name}.bias", state[f"{name}.bias"])
 
 
 def _relative_bias(g: Graph, n: Names, state: Mapping[str, Array], heads: int) -> str:
