@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -43,14 +44,13 @@ async def test_the_fake_scorer_scores_as_it_is_told() -> None:
 
 
 @pytest.fixture(scope="module")
-async def builtin() -> AsyncIterator[Scorer]:
+def builtin() -> Iterator[Scorer]:
     """The model that ships."""
     scorer = OnnxScorer()
     yield scorer
-    await scorer.close()
+    asyncio.run(scorer.close())
 
 
-@pytest.mark.asyncio(loop_scope="module")
 class TestTheModelThatShips:
     async def test_it_has_the_eight_heads(self, builtin: Scorer) -> None:
         assert builtin.info.categories == CATEGORIES

@@ -150,3 +150,38 @@ def test_detoxify_loads_the_model_that_ships_and_agrees(tmp_path: Path) -> None:
     assert tuple(found) == CATEGORIES
     ours = onnx_scores(BUILTIN, TEXTS)
     assert np.abs(np.array([found[c] for c in CATEGORIES]).T - ours).mean() < 0.02
+
+
+def test_a_teacher_fills_only_what_nobody_judged() -> None:
+    from moderation.scoring.fake import FakeScorer
+    from moderation.training.run import TAUGHT, taught
+
+    rows = [Example("a", "fake:toxicity=0.9,insult=0.8", {"insult": 0.0, "incitement": 1.0}, {"insult": 1.0, "incitement": 1.0}, "train", "t")]
+    ((found,),) = taught([rows], FakeScorer())
+    assert (found.labels["toxicity"], found.weights["toxicity"]) == (0.9, 0.25)
+    assert (found.labels["insult"], found.weights["insult"]) == (0.0, 1.0)
+    assert set(found.labels) == {*TAUGHT, "incitement"}
+
+
+def test_a_threshold_lets_through_no_more_than_it_may() -> None:
+    from moderation.training.evaluate import threshold_at
+
+    negatives = np.linspace(0, 0.999, 1000)
+    for share in (0.0, 0.01, 0.05, 0.5):
+        assert (negatives >= threshold_at(negatives, share)).mean() <= share
+    assert (negatives >= threshold_at(negatives, 0.05)).mean() > 0.045
+
+
+def test_figures_of_a_perfect_and_of_a_blind_scorer() -> None:
+    from moderation.training.evaluate import calibration_error, figures, pair_accuracy
+
+    truth = np.array([0.0, 1.0] * 50)
+    perfect = figures("incitement", "t", truth, truth)
+    assert perfect is not None
+    assert (perfect.auc, perfect.recall_at_1, perfect.calibration_error) == (1.0, 1.0, 0.0)
+    assert calibration_error(truth >= 0.5, np.full(100, 0.5)) == pytest.approx(0.0)
+    assert calibration_error(truth >= 0.5, np.full(100, 0.9)) == pytest.approx(0.4)
+    assert figures("incitement", "t", np.ones(5), np.ones(5)) is None
+    scores = np.zeros((64, len(CATEGORIES)))
+    scores[:, -1] = [e.labels["incitement"] for e in examples()]
+    assert pair_accuracy(examples(), scores) == (32, 1.0)

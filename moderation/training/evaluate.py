@@ -170,14 +170,15 @@ def _groups(valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[
 
 def _point(category: str, action: str, share: float, hard: float | None, valid: Mapping[str, Sequence[Example]], scored: Mapping[str, Array]) -> OperatingPoint:
     """The lowest threshold that at most `share` of valid news comments without the label reach (where nobody judged: all of them), and at most
-    `hard` of our own valid negatives, which are written to be mistaken.
+    `hard` of our own valid comments that do not incite, which are written to be mistaken.
     """
     k = CATEGORIES.index(category)
     news = [(e, scored[f"valid:{s}"][i, k]) for s in NEWS for i, e in enumerate(valid.get(s, ()))]
     threshold = threshold_at(np.asarray([score for e, score in news if e.labels.get(category, 0.0) < 0.5]), share)
     if hard is not None:
-        labels, scores = gather(category, _groups(valid, {})["authored"], scored)
-        threshold = max(threshold, threshold_at(scores[labels < 0.5], hard))
+        ours = [(e, scored[key][i, k]) for key, examples in _groups(valid, {})["authored"] for i, e in enumerate(examples)]
+        innocent = np.asarray([score for e, score in ours if e.labels.get("incitement", 1.0) < 0.5])
+        threshold = max(threshold, threshold_at(innocent, hard))
     labels, scores = gather(category, [(f"valid:{s}", e) for s, e in valid.items()], scored)
     recall = round(float((scores[labels >= 0.5] >= threshold).mean()), 4)
     return OperatingPoint(category=category, action=action, hard_negatives=hard, false_alarms=share, threshold=threshold, recall=recall)

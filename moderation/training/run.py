@@ -22,7 +22,7 @@ from moderation.training.recipe import Phase, epochs, fold, load_recipe
 WANTED = (
     ("incitement", "review", 0.01, 0.05),
     ("incitement", "hold", 0.002, None),
-    ("threat", "review", 0.01, None),
+    ("threat", "review", 0.01, 0.05),
     ("severe_toxicity", "review", 0.01, None),
     ("identity_attack", "review", 0.02, None),
     ("sexual_explicit", "review", 0.01, None),
