@@ -24,6 +24,7 @@ from moderation.config import Settings, load_settings
 from moderation.embedded import free_port
 from moderation.events import Decision
 from moderation.review.queue import Waiting
+from tests.makers import POLICY
 
 WITHIN = 60.0
 T = TypeVar("T")
@@ -34,6 +35,8 @@ class Service:
 
     def __init__(self, kafka: str, redis_url: str, folder: Path, **settings: Any) -> None:
         name = uuid.uuid4().hex[:8]
+        policy = folder / "policy.toml"
+        policy.write_text(POLICY, encoding="utf-8")
         self.environment = {
             "MODERATION_KAFKA_URL": f"kafka://{kafka}",
             "MODERATION_REDIS_URL": redis_url,
@@ -43,6 +46,7 @@ class Service:
             "MODERATION_DEAD_LETTER_TOPIC": f"dlq-{name}",
             "MODERATION_QUEUE_PREFIX": f"q-{name}",
             "MODERATION_MODEL": "fake",
+            "MODERATION_POLICY": str(policy),
             "MODERATION_SESSION_TIMEOUT": "6",
             "MODERATION_RETRY_MAX_WAIT": "0.5",
             **{f"MODERATION_{key.upper()}": str(value) for key, value in settings.items()},

@@ -34,13 +34,13 @@ def test_the_seed_thread_comes_out_as_promised() -> None:
 
 def test_ones_own_comments_are_replayed_and_shown_in_a_table(tmp_path: Path) -> None:
     source = tmp_path / "mine.jsonl"
-    rows = [{"comment_id": "a", "text": "fake:incitement=0.95", "author": {"name": "Reader One"}}, {"comment_id": "b", "text": "hello"}]
-    rows += [{"comment_id": "edited", "text": "fake:incitement=0.9"}, {"comment_id": "edited", "text": "hello", "revision": 2}]
+    rows = [{"comment_id": "a", "text": "fake:incitement=0.99", "author": {"name": "Reader One"}}, {"comment_id": "b", "text": "hello"}]
+    rows += [{"comment_id": "edited", "text": "fake:incitement=0.99"}, {"comment_id": "edited", "text": "hello", "revision": 2}]
     source.write_text("\n".join(json.dumps(r) for r in rows), encoding="utf-8")
     found = demo("--once", "--input", str(source), MODERATION_MODEL="fake")
     assert found.returncode == 0, found.stderr
     assert "Reader One" in found.stdout
-    assert "incitement 0.95" in found.stdout
+    assert "incitement 0.99" in found.stdout
     assert "nothing over its threshold" in found.stdout
 
 
