@@ -31,7 +31,7 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     else:
         model = transformers.BertForSequenceClassification(transformers.BertConfig(**sizes, num_labels=8))
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
+        torch.nn.init.normal_(parameter, std=0.1)
     folder = tmp_path / "base"
     model.save_pretrained(folder)
     tokenizer = transformers.PreTrainedTokenizerFast(
@@ -104,8 +104,8 @@ def examples() -> list[Example]:
 def test_training_learns_writes_a_log_and_leaves_no_checkpoint(base: Path, tmp_path: Path) -> None:
     from moderation.training.train import train
 
-    phase = Phase(name="tiny", source=(), epochs=8, learning_rate=3e-3, max_tokens=16, most=16, pair_weight=0.2, checkpoint_every=5)
-    train(base, [examples()] * 8, phase, tmp_path / "run", seed=1)
+    phase = Phase(name="tiny", source=(), epochs=60, learning_rate=3e-3, max_tokens=16, most=16, pair_weight=0.2, checkpoint_every=5)
+    train(base, [examples()] * 60, phase, tmp_path / "run", seed=1)
     scores = torch_scores(tmp_path / "run", ["moron idiot stupid", "park library rain"])
     assert scores[0][0] > scores[1][0] + 0.3
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
