@@ -128,9 +128,9 @@ class Worker:
                 return answer.status, answer.read().decode()
         except URLError as error:
             code = getattr(error, "code", 0)
-            body = error.read().decode() if code else ""  # type: ignore[attr-defined]
+            body = error.read().decode() if code else ""  # type: ignore[attr-defined]  # an HTTPError has it, its base has not
             with contextlib.suppress(AttributeError):
-                error.close()  # type: ignore[attr-defined]
+                error.close()  # type: ignore[attr-defined]  # an HTTPError has it, its base has not
             return code, body
 
     async def answers(self, path: str, status: int) -> str:

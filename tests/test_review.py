@@ -266,5 +266,5 @@ async def test_a_server_that_forgot_its_scripts_is_taught_again(redis_url: str) 
 async def test_no_server_is_a_transient_error(call: Callable[[ReviewQueue], object]) -> None:
     queue = RedisQueue(Redis.from_url("redis://127.0.0.1:1/0"))
     with pytest.raises(QueueUnavailable):
-        await call(queue)  # type: ignore[misc]
+        await call(queue)  # type: ignore[misc]  # each of the three returns an awaitable of its own type
     await queue.close()
