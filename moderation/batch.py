@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from moderation.broker import Message, Publisher
+from moderation.broker.message import Message
+from moderation.broker.publisher import Publisher
 from moderation.decode import decode
 from moderation.errors import BadEvent, ScoringError, TransientError
 from moderation.events import Comment, Decision

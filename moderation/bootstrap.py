@@ -11,7 +11,9 @@ from redis.backoff import NoBackoff
 
 from moderation import health as health_server
 from moderation.batch import BatchHandler
-from moderation.broker import KafkaPublisher, ensure_topics
+from moderation.broker.cluster import Cluster
+from moderation.broker.publisher import KafkaPublisher
+from moderation.broker.topics import ensure_topics
 from moderation.config import Settings
 from moderation.errors import ConfigurationError, QueueUnavailable, TransientError
 from moderation.health import Health
@@ -43,6 +45,11 @@ def make_policy(settings: Settings) -> Policy:
     return load_policy(settings.policy or seed("policy.toml"))
 
 
+def make_cluster(settings: Settings) -> Cluster:
+    """How to reach Kafka."""
+    return Cluster(servers=tuple(settings.kafka_servers))
+
+
 def make_queue(settings: Settings) -> RedisQueue:
     """The review queue; connects on first use."""
     # The batch handler waits and tries again; a client that did so too would only hide it.
@@ -62,7 +69,7 @@ async def work(settings: Settings) -> int:
     logger("worker").info("metrics", url=f"{url}/metrics")
     policy, scorer = make_policy(settings), make_scorer(settings)
     health.set("model", True)
-    queue, publisher = make_queue(settings), KafkaPublisher(settings.kafka_servers)
+    queue, publisher = make_queue(settings), KafkaPublisher(make_cluster(settings))
     try:
         if not await _wait_for_dependencies(settings, queue, health, stop):
             return 0
@@ -77,7 +84,7 @@ async def work(settings: Settings) -> int:
                 longest_pause=settings.retry_max_wait,
             ),
             health,
-            servers=settings.kafka_servers,
+            cluster=make_cluster(settings),
             group=settings.group,
             topic=settings.comments_topic,
             batch_size=settings.batch_size,
@@ -121,7 +128,7 @@ async def _wait_for_dependencies(settings: Settings, queue: ReviewQueue, health:
     topics = [settings.comments_topic, settings.decisions_topic, settings.dead_letter_topic] if settings.create_topics else []
 
     async def create() -> None:
-        await ensure_topics(settings.kafka_servers, topics, partitions=settings.partitions, replication=settings.replication)
+        await ensure_topics(make_cluster(settings), topics, partitions=settings.partitions, replication=settings.replication)
 
     async def all_up() -> None:
         await _until_up("redis", queue.ping, health, settings.retry_max_wait)

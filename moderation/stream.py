@@ -21,7 +21,8 @@ from typing import Any, NoReturn
 import faust
 
 from moderation.batch import BatchHandler
-from moderation.broker import Message
+from moderation.broker.cluster import Cluster
+from moderation.broker.message import Message
 from moderation.health import Health
 from moderation.logs import logger
 
@@ -35,7 +36,7 @@ async def consume(
     handler: BatchHandler,
     health: Health,
     *,
-    servers: list[str],
+    cluster: Cluster,
     group: str,
     topic: str,
     batch_size: int,
@@ -49,7 +50,7 @@ async def consume(
     folder = tempfile.mkdtemp(prefix="moderation-faust-")
     app = faust.App(
         group,
-        broker=";".join(f"kafka://{server}" for server in servers),
+        broker=";".join(f"kafka://{server}" for server in cluster.servers),
         datadir=folder,
         store="memory://",
         web_enabled=False,

@@ -18,8 +18,10 @@ from urllib.request import urlopen
 
 import msgspec
 
-from moderation.bootstrap import make_queue
-from moderation.broker import KafkaPublisher, Message, ensure_topics, follow, read_all
+from moderation.bootstrap import make_cluster, make_queue
+from moderation.broker.message import Message
+from moderation.broker.publisher import KafkaPublisher
+from moderation.broker.topics import ensure_topics, follow, read_all
 from moderation.config import Settings, load_settings
 from moderation.embedded import free_port
 from moderation.events import Decision
@@ -66,11 +68,11 @@ class Service:
 
     async def topics(self) -> None:
         s = self.settings
-        await ensure_topics(s.kafka_servers, [s.comments_topic, s.decisions_topic, s.dead_letter_topic], partitions=4, replication=1)
+        await ensure_topics(make_cluster(s), [s.comments_topic, s.decisions_topic, s.dead_letter_topic], partitions=4, replication=1)
 
     async def send(self, values: Iterable[bytes | dict[str, Any]]) -> None:
         """Produce raw values, keyed by comment_id where they have one, so that revisions stay in order."""
-        publisher = KafkaPublisher(self.settings.kafka_servers)
+        publisher = KafkaPublisher(make_cluster(self.settings))
         raw = [v if isinstance(v, bytes) else json.dumps(v).encode() for v in values]
         keys = [str(v.get("comment_id")).encode() if isinstance(v, dict) else b"raw" for v in values]
         try:
@@ -81,7 +83,7 @@ class Service:
     async def decided(self, done: Callable[[list[Decision]], bool]) -> list[Decision]:
         """All decisions so far, as soon as `done` holds of them."""
         found: list[Decision] = []
-        messages = follow(self.settings.kafka_servers, self.settings.decisions_topic)
+        messages = follow(make_cluster(self.settings), self.settings.decisions_topic)
         async with asyncio.timeout(WITHIN), contextlib.aclosing(messages):
             async for message in messages:
                 found.append(msgspec.json.decode(message.value or b"", type=Decision))
@@ -95,7 +97,7 @@ class Service:
         return Counter(d.comment_id for d in await self.decided(lambda found: wanted <= {d.comment_id for d in found}))
 
     async def letters(self) -> list[Message]:
-        return [m async for m in read_all(self.settings.kafka_servers, self.settings.dead_letter_topic)]
+        return [m async for m in read_all(make_cluster(self.settings), self.settings.dead_letter_topic)]
 
     async def waiting(self) -> list[Waiting]:
         queue = make_queue(self.settings)

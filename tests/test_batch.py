@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from moderation.batch import BatchHandler
-from moderation.broker import MemoryPublisher, Message
+from moderation.broker.message import Message
+from moderation.broker.publisher import MemoryPublisher
 from moderation.decode import MAX_TEXT_BYTES
 from moderation.errors import BrokerUnavailable, QueueUnavailable
 from moderation.events import Action, Decision

@@ -11,7 +11,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from moderation.broker import KafkaPublisher, Message, read_all
+from moderation.bootstrap import make_cluster
+from moderation.broker.message import Message
+from moderation.broker.publisher import KafkaPublisher
+from moderation.broker.topics import read_all
 from moderation.cli.show import shown
 from moderation.config import Settings, load_settings
 from moderation.decode import decode
@@ -56,12 +59,12 @@ def replay(reason: Reason = None, dry_run: Annotated[bool, typer.Option("--dry-r
 
 
 async def _letters(settings: Settings, reason: str | None) -> list[Message]:
-    found = [m async for m in read_all(settings.kafka_servers, settings.dead_letter_topic)]
+    found = [m async for m in read_all(make_cluster(settings), settings.dead_letter_topic)]
     return [m for m in found if reason is None or m.headers.get("reason", b"").decode() == reason]
 
 
 async def _send(settings: Settings, letters: list[Message]) -> None:
-    publisher = KafkaPublisher(settings.kafka_servers)
+    publisher = KafkaPublisher(make_cluster(settings))
     chunks = [letters[i : i + CHUNK] for i in range(0, len(letters), CHUNK)]
     try:
         for chunk in track(chunks, description="replaying", console=Console(stderr=True)):

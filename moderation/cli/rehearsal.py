@@ -13,7 +13,10 @@ from pathlib import Path
 import msgspec
 from rich.status import Status
 
-from moderation.broker import KafkaPublisher, Message, ensure_topics, follow
+from moderation.bootstrap import make_cluster
+from moderation.broker.message import Message
+from moderation.broker.publisher import KafkaPublisher
+from moderation.broker.topics import ensure_topics, follow
 from moderation.config import Settings
 from moderation.errors import ModerationError, TransientError
 from moderation.events import Comment, Decision
@@ -51,9 +54,9 @@ def worker(settings: Settings, status: Status) -> Iterator[tuple["subprocess.Pop
 
 async def send_and_collect(settings: Settings, comments: list[Comment], status: Status, process: "subprocess.Popen[bytes]", log: Path) -> list[Decision]:
     """Produce the comments, and return their decisions in the comments' order."""
-    publisher = KafkaPublisher(settings.kafka_servers)
+    publisher = KafkaPublisher(make_cluster(settings))
     try:
-        await _eventually(lambda: ensure_topics(settings.kafka_servers, _topics(settings), partitions=settings.partitions, replication=1))
+        await _eventually(lambda: ensure_topics(make_cluster(settings), _topics(settings), partitions=settings.partitions, replication=1))
         await publisher.publish([Message(topic=settings.comments_topic, key=c.comment_id.encode(), value=msgspec.json.encode(c)) for c in comments])
     finally:
         await publisher.close()
@@ -76,7 +79,7 @@ async def send_and_collect(settings: Settings, comments: list[Comment], status: 
 
 
 async def _collect(settings: Settings, wanted: set[Key], found: dict[Key, Decision]) -> None:
-    async with contextlib.aclosing(follow(settings.kafka_servers, settings.decisions_topic)) as messages:
+    async with contextlib.aclosing(follow(make_cluster(settings), settings.decisions_topic)) as messages:
         async for message in messages:
             decision = msgspec.json.decode(message.value or b"", type=Decision)
             key = (decision.comment_id, decision.revision, decision.deleted)
