@@ -15,7 +15,7 @@ from moderation.config import PREFIX, Settings
 from moderation.decode import REASONS
 from moderation.events import Action, Comment, Decision, Verdict
 from moderation.metrics import Metrics
-from moderation.review.queue import Outcome
+from moderation.review.records import Outcome
 
 HERE = Path(__file__).parent
 GENERATED = "<!-- Written by docs/render.py from the code; change it there. -->\n"

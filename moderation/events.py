@@ -140,12 +140,16 @@ class VerdictKind(StrEnum):
 
 
 class Verdict(Record, frozen=True, omit_defaults=False):
-    """What a moderator decided."""
+    """What a moderator decided, or took back."""
 
+    verdict_id: str  # unique, and the same when the event is repeated; later verdicts have later ids
     comment_id: str
     revision: int
     verdict: VerdictKind
     moderator: str  # pseudonymous id
     reason: str | None = None  # a short code: harassment, incitement, …
+    decided_at: str = ""  # RFC 3339
     queue_seconds: float = 0.0  # from filed to decided
-    overturned: bool = False  # a person approved what the machine held
+    overturned: bool = False  # a person approved what the machine filed
+    undone: bool = False  # this verdict no longer counts; the comment is in the queue again
+    undoes: str | None = None  # with `undone`: the verdict_id that was taken back

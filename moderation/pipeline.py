@@ -12,7 +12,8 @@ from moderation.metrics import Metrics
 from moderation.normalise import Normalised, normalise
 from moderation.policy.policy import Policy
 from moderation.policy.rules import decide
-from moderation.review.queue import Change, ReviewQueue
+from moderation.review.queue import ReviewQueue
+from moderation.review.records import Change
 from moderation.scoring.scorer import Scorer
 
 NOTHING = Scores(values={})

@@ -1,12 +1,19 @@
 """Real parts for every test that wants them: the embedded broker and Redis, started once a run."""
 
 import os
-from collections.abc import Iterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from moderation.embedded import EmbeddedServer, embedded_broker, embedded_redis, free_port
+from moderation.review.memory import MemoryQueue
+from moderation.review.queue import ReviewQueue
+from moderation.review.redis import RedisQueue
+from moderation.review.redis_journal import RedisJournal
+from tests.reviewing import UNDO, Clock, Subject
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +39,27 @@ def apache_kafka(folder: Path) -> EmbeddedServer:
     port = free_port()
     start = Path(__file__).parent.parent / "deploy" / "kafka" / "start"
     return EmbeddedServer("kafka", [str(start), str(port), str(folder)], port, folder / "kafka.out", within=300)
+
+
+@pytest.fixture(params=["redis", "memory"])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    """A review queue with its journal: the real one and its twin."""
+    if request.param == "memory":
+        clock = Clock(1_000_000.0, tick=1e-3)
+        memory = MemoryQueue(clock, undo=UNDO)
+        yield Subject(memory, memory.journal, clock)
+        return
+    offset = Clock(0.0)
+    redis = Redis.from_url(request.getfixturevalue("redis_url"))
+    prefix = f"test-{uuid.uuid4().hex}"
+    queue = RedisQueue(redis, prefix=prefix, undo=UNDO, clock_offset=offset)
+    yield Subject(queue, RedisJournal(redis, prefix=prefix), offset)
+    await queue.close()
+
+
+@pytest.fixture
+def queue(subject: Subject) -> ReviewQueue:
+    return subject.queue
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from moderation.health import Health
 from moderation.metrics import Metrics
 from moderation.pipeline import Pipeline
 from moderation.review.memory import MemoryQueue
-from moderation.review.queue import Change, Outcome
+from moderation.review.records import Change, Outcome
 from moderation.scoring.fake import FakeScorer
 from tests.makers import policy
 

@@ -21,7 +21,7 @@ from moderation.decode import decode
 from moderation.embedded import embedded_services, free_port
 from moderation.errors import BadEvent, ConfigurationError
 from moderation.events import Action, Comment, Decision
-from moderation.review.queue import Waiting
+from moderation.review.records import Waiting
 from moderation.seeds import seed
 
 
