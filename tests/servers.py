@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -89,16 +89,19 @@ class Program:
 class ApacheKafka:
     """One or three Apache Kafka brokers (KRaft: each is controller too), every one with its log in a folder of its own.
 
-    `properties` are KEY=VALUE lines for every broker, `formatting` --OPTION=VALUE arguments of the storage tool.
+    `properties` are KEY=VALUE lines for every broker, `formatting` --OPTION=VALUE arguments of the storage tool. `listeners` are
+    more names and ports for a single broker to listen on, beside PLAINTEXT and CONTROLLER.
     """
 
-    def __init__(self, folder: Path, *, brokers: int = 1, properties: Sequence[str] = (), formatting: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, brokers: int = 1, properties: Sequence[str] = (), formatting: Sequence[str] = (), listeners: Mapping[str, int] | None = None
+    ) -> None:
         _need_kafka()
         ports, controllers = [free_port() for _ in range(brokers)], [free_port() for _ in range(brokers)]
         quorum = ",".join(f"{i}@127.0.0.1:{port}" for i, port in enumerate(controllers, 1))
         common = [f"--cluster-id={CLUSTER_ID}", *formatting, f"controller.quorum.voters={quorum}", *(REPLICATED if brokers > 1 else ()), *properties]
         self.brokers = [
-            Program(port, _broker(folder / f"broker-{i}", port, [f"node.id={i}", f"listeners={_listeners(port, controllers[i - 1])}", *common]))
+            Program(port, _broker(folder / f"broker-{i}", port, [f"node.id={i}", *_listeners(port, controllers[i - 1], listeners or {}), *common]))
             for i, port in enumerate(ports, 1)
         ]
 
@@ -159,8 +162,9 @@ def _need_kafka() -> None:
     need("java", *(() if fetched else ("mvn",)))
 
 
-def _listeners(port: int, controller: int) -> str:
-    return f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"
+def _listeners(port: int, controller: int, more: Mapping[str, int]) -> list[str]:
+    clients = ",".join(f"{name}://127.0.0.1:{number}" for name, number in {"PLAINTEXT": port, **more}.items())
+    return [f"listeners={clients},CONTROLLER://127.0.0.1:{controller}", f"advertised.listeners={clients}"]
 
 
 def _broker(folder: Path, port: int, arguments: Sequence[str]) -> Callable[[], EmbeddedServer]:

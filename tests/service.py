@@ -51,7 +51,7 @@ class Service:
             "MODERATION_POLICY": str(policy),
             "MODERATION_SESSION_TIMEOUT": "6",
             "MODERATION_RETRY_MAX_WAIT": "0.5",
-            **{f"MODERATION_{key.upper()}": str(value) for key, value in settings.items()},
+            **{f"MODERATION_{key.upper().removeprefix('MODERATION_')}": str(value) for key, value in settings.items()},
         }
         self.settings: Settings = load_settings(self.environment)
         self.folder = folder

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, UnsupportedSaslMechanismError
 
 from moderation.broker.cluster import Cluster
 from moderation.errors import BrokerUnavailable
@@ -24,13 +24,16 @@ async def _answers(cluster: Cluster) -> Iterable[str]:
         try:
             connection = await create_conn(host, port, request_timeout_ms=PROBE_TIMEOUT_MS, **cluster.security())
         except (KafkaError, OSError, TimeoutError) as error:
-            found.append(f"{host}:{port} {_named(error)}")
+            found.append(f"{host}:{port} {_named(error, cluster)}")
         else:
             connection.close()
     return found
 
 
-def _named(error: BaseException) -> str:
+def _named(error: BaseException, cluster: Cluster) -> str:
     """The error's name, and what it says beyond that: a refused password or certificate has to be told from a broker that is down."""
-    said = str(error.args[-1]) if error.args else ""
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    if isinstance(error, UnsupportedSaslMechanismError) and cluster.sasl:
+        return f"{type(error).__name__}: {cluster.sasl.mechanism}"
+    root = error.__cause__ or error  # what closed the connection says more than that it is closed
+    said = str(root.args[-1]) if root.args else ""
+    return f"{type(root).__name__}: {said}" if said else type(root).__name__
