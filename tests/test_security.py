@@ -237,10 +237,9 @@ async def test_scripts_with_one_key_run_in_a_cluster_alone_and_in_a_pipeline(clu
         await client.script_flush()
         with pytest.raises(NoScriptError):
             await client.evalsha(digest, 1, "{a}")
+        pipe = client.pipeline(transaction=False).execute_command("EVALSHA", digest, 1, "{a}")
         with pytest.raises(NoScriptError):
-            async with client.pipeline(transaction=False) as pipe:
-                pipe.execute_command("EVALSHA", digest, 1, "{a}")
-                await pipe.execute()
+            await pipe.execute()
     finally:
         await client.aclose()
 
