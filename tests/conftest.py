@@ -53,3 +53,11 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def root() -> Path:
     """The checkout."""
     return Path(__file__).parent.parent
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The books of the fault tests (tests/ledger.py)."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties if report.when == "call" else ():
+            if name == "ledger":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")

@@ -68,7 +68,7 @@ class Service:
 
     async def topics(self) -> None:
         s = self.settings
-        await ensure_topics(make_cluster(s), [s.comments_topic, s.decisions_topic, s.dead_letter_topic], partitions=4, replication=1)
+        await ensure_topics(make_cluster(s), [s.comments_topic, s.decisions_topic, s.dead_letter_topic], partitions=4, replication=s.replication)
 
     async def send(self, values: Iterable[bytes | dict[str, Any]]) -> None:
         """Produce raw values, keyed by comment_id where they have one, so that revisions stay in order."""
