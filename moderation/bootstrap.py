@@ -5,13 +5,11 @@ import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from pydantic import SecretStr
 
 from moderation import health as health_server
 from moderation.batch import BatchHandler
-from moderation.broker.cluster import Cluster
+from moderation.broker.cluster import Cluster, Sasl
 from moderation.broker.publisher import KafkaPublisher
 from moderation.broker.topics import ensure_topics
 from moderation.config import Settings
@@ -21,6 +19,7 @@ from moderation.logs import logger
 from moderation.metrics import Metrics
 from moderation.pipeline import Pipeline
 from moderation.policy.policy import Policy, load_policy
+from moderation.review.connect import connect
 from moderation.review.queue import ReviewQueue
 from moderation.review.redis import RedisQueue
 from moderation.scoring.fake import FakeScorer
@@ -28,8 +27,7 @@ from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.scoring.scorer import Scorer
 from moderation.seeds import seed
 from moderation.stream import consume
-
-REDIS_TIMEOUT = 5.0  # seconds for one answer
+from moderation.tls import client_context
 
 
 def make_scorer(settings: Settings) -> Scorer:
@@ -46,17 +44,35 @@ def make_policy(settings: Settings) -> Policy:
 
 
 def make_cluster(settings: Settings) -> Cluster:
-    """How to reach Kafka."""
-    return Cluster(servers=tuple(settings.kafka_servers))
+    """How to reach Kafka. Raises ConfigurationError for a certificate that cannot be used."""
+    tls, sasl = None, None
+    if settings.kafka_security.endswith("ssl"):
+        tls = client_context(
+            setting="MODERATION_KAFKA",
+            ca_file=settings.kafka_ca_file,
+            cert_file=settings.kafka_cert_file,
+            key_file=settings.kafka_key_file,
+            key_password=_secret(settings.kafka_key_password),
+        )
+    if settings.kafka_sasl and settings.kafka_username:
+        sasl = Sasl(mechanism=settings.kafka_sasl, username=settings.kafka_username, password=_secret(settings.kafka_password))
+    return Cluster(servers=tuple(settings.kafka_servers), tls=tls, sasl=sasl)
 
 
 def make_queue(settings: Settings) -> RedisQueue:
-    """The review queue; connects on first use."""
-    # The batch handler waits and tries again; a client that did so too would only hide it.
-    redis: Redis = Redis.from_url(
-        settings.redis_url.get_secret_value(), socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT, retry=Retry(NoBackoff(), 0)
+    """The review queue; connects on first use. Raises ConfigurationError for a URL or a certificate that cannot be used."""
+    redis = connect(
+        settings.redis_url.get_secret_value(),
+        ca_file=settings.redis_ca_file,
+        cert_file=settings.redis_cert_file,
+        key_file=settings.redis_key_file,
+        sentinel_password=_secret(settings.redis_sentinel_password) or None,
     )
     return RedisQueue(redis, prefix=settings.queue_prefix, retention=settings.retention_days * 86400)
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""
 
 
 async def work(settings: Settings) -> int:
@@ -69,7 +85,8 @@ async def work(settings: Settings) -> int:
     logger("worker").info("metrics", url=f"{url}/metrics")
     policy, scorer = make_policy(settings), make_scorer(settings)
     health.set("model", True)
-    queue, publisher = make_queue(settings), KafkaPublisher(make_cluster(settings))
+    cluster = make_cluster(settings)
+    queue, publisher = make_queue(settings), KafkaPublisher(cluster)
     try:
         if not await _wait_for_dependencies(settings, queue, health, stop):
             return 0
@@ -84,7 +101,7 @@ async def work(settings: Settings) -> int:
                 longest_pause=settings.retry_max_wait,
             ),
             health,
-            cluster=make_cluster(settings),
+            cluster=cluster,
             group=settings.group,
             topic=settings.comments_topic,
             batch_size=settings.batch_size,

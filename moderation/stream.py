@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 import faust
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from moderation.batch import BatchHandler
 from moderation.broker.cluster import Cluster
@@ -51,6 +52,7 @@ async def consume(
     app = faust.App(
         group,
         broker=";".join(f"kafka://{server}" for server in cluster.servers),
+        broker_credentials=_credentials(cluster),
         datadir=folder,
         store="memory://",
         web_enabled=False,
@@ -111,6 +113,14 @@ def _attach(app: faust.App, handler: BatchHandler, health: Health, *, topic: str
     async def assigned(_app: Any, *partitions: Any, **_: Any) -> None:
         health.set("kafka", True)
         logger("stream").info("partitions assigned", count=len(partitions[0]) if partitions else 0)
+
+
+def _credentials(cluster: Cluster) -> Credentials | None:
+    """The cluster's security in Faust's words."""
+    if cluster.sasl:
+        sasl = cluster.sasl
+        return SASLCredentials(mechanism=sasl.mechanism, username=sasl.username, password=sasl.password, ssl_context=cluster.tls)
+    return SSLCredentials(cluster.tls) if cluster.tls else None
 
 
 def _failed(task: asyncio.Task[Any]) -> bool:

@@ -6,9 +6,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from moderation.broker.cause import unavailable
 from moderation.broker.cluster import MAX_REQUEST, Cluster
 from moderation.broker.message import Message, received
-from moderation.errors import BrokerUnavailable
 
 
 async def ensure_topics(cluster: Cluster, topics: Sequence[str], *, partitions: int, replication: int) -> None:
@@ -23,7 +23,7 @@ async def ensure_topics(cluster: Cluster, topics: Sequence[str], *, partitions: 
                 if row[1] and for_code(row[1]) is not TopicAlreadyExistsError:
                     raise for_code(row[1])(row[0])
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailable(f"{type(error).__name__}") from None
+        raise await unavailable(cluster, error) from None
     finally:
         await admin.close()
 
@@ -33,7 +33,7 @@ async def read_all(cluster: Cluster, topic: str) -> AsyncIterator[Message]:
     try:
         partitions = [TopicPartition(topic, p) for p in await _partitions(cluster, topic)]
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailable(type(error).__name__) from None
+        raise await unavailable(cluster, error) from None
     if not partitions:
         return
     consumer = AIOKafkaConsumer(**cluster.options(), enable_auto_commit=False, auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_REQUEST)
@@ -53,7 +53,7 @@ async def read_all(cluster: Cluster, topic: str) -> AsyncIterator[Message]:
                 if records and records[-1].offset + 1 >= ends[partition]:
                     left.discard(partition)
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailable(type(error).__name__) from None
+        raise await unavailable(cluster, error) from None
     finally:
         await consumer.stop()
 
@@ -79,6 +79,6 @@ async def follow(cluster: Cluster, topic: str) -> AsyncGenerator[Message, None]:
         async for r in consumer:
             yield received(r)
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailable(type(error).__name__) from None
+        raise await unavailable(cluster, error) from None
     finally:
         await consumer.stop()
