@@ -12,7 +12,7 @@ from moderation.metrics import Metrics
 from moderation.normalise import Normalised, normalise
 from moderation.policy.policy import Policy
 from moderation.policy.rules import decide
-from moderation.review.queue import Change, ReviewQueue
+from moderation.review.queue import Change, Outcome, ReviewQueue
 from moderation.scoring.scorer import Scorer
 
 NOTHING = Scores(values={})
@@ -32,10 +32,11 @@ class Pipeline:
         metrics.policy.info({"id": policy.ref.id, "version": policy.ref.version})
 
     async def run(self, comments: Sequence[Comment], received: Sequence[float] | None = None) -> list[Decision]:
-        """One decision a comment, same order, after everything that needs a person is filed. Safe to repeat.
+        """The decisions to publish, in the comments' order, after everything that needs a person is filed. Safe to repeat.
 
-        `received` are the broker's timestamps (Unix seconds). Raises ScoringError or QueueUnavailable; then nothing is half done
-        that a repeat would not do again with the same effect.
+        A decision that came too late is left out: a newer revision or the comment's deletion was here before, and whoever takes the last
+        event of a comment for its state would go back in time. `received` are the broker's timestamps (Unix seconds).
+        Raises ScoringError or QueueUnavailable; then nothing is half done that a repeat would not do again with the same effect.
         """
         with self._metrics.stage("normalise"):
             texts = [normalise(c.text) for c in comments]  # pure, cheap
@@ -46,9 +47,14 @@ class Pipeline:
             decisions = [decide(self._policy, self._scorer.info.ref, c, s) for c, s in zip(comments, scores, strict=True)]
         with self._metrics.stage("file"):
             outcomes = await self._queue.apply([_change(c, d) for c, d in zip(comments, decisions, strict=True)])  # idempotent
-        for outcome in outcomes:
+        timely = []
+        for i, (decision, outcome) in enumerate(zip(decisions, outcomes, strict=True)):
             self._metrics.filed.labels(outcome).inc()
-        return [self._finished(d, seconds, received[i] if received else None) for i, d in enumerate(decisions)]
+            if _too_late(decision, outcome):
+                self._log.info("too late", comment_id=decision.comment_id, revision=decision.revision, outcome=outcome.value)
+            else:
+                timely.append(self._finished(decision, seconds, received[i] if received else None))
+        return timely
 
     async def _score(self, comments: Sequence[Comment], texts: Sequence[Normalised]) -> list[Scores]:
         """Scores for every comment; none for what holds nothing to read."""
@@ -88,6 +94,11 @@ def _change(comment: Comment, decision: Decision) -> Change:
     """What the queue has to know: file it, or see that nothing older stays filed."""
     needs_person = decision.action is not Action.PUBLISH
     return Change(comment=comment, item=ReviewItem(comment=comment, decision=decision) if needs_person else None)
+
+
+def _too_late(decision: Decision, outcome: Outcome) -> bool:
+    """Something newer was here. A deletion that comes again is no such case: its decision may not have been published yet."""
+    return outcome is Outcome.STALE or (outcome is Outcome.DELETED and not decision.deleted)
 
 
 def _in_original(scores: Scores, text: Normalised) -> Scores:

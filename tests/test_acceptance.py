@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -94,6 +95,23 @@ async def test_bad_input_is_dead_lettered_and_the_stream_goes_on(service: Servic
     letters = await service.letters()
     assert sorted(m.headers["reason"].decode() for m in letters) == sorted([*bad, "text_too_long"])
     assert {m.value for m in letters} >= set(bad.values())
+
+
+async def test_revisions_that_arrive_in_the_wrong_order_never_lead_back_in_time(service: Service) -> None:
+    ids = [f"c{i}" for i in range(40)]
+    shuffled = random.Random(5)
+    sent = [{"comment_id": i, "revision": r, "text": "fake:incitement=0.9" if r == 4 else "fine"} for i in ids for r in (1, 2, 3, 4)]
+    sent += [{"comment_id": i, "deleted": True, "revision": 5} for i in ids[:10]]
+    shuffled.shuffle(sent)
+    await service.send(sent)
+    service.start()
+    decisions = await service.decided(
+        lambda found: {d.comment_id for d in found if d.deleted} == set(ids[:10]) and {d.comment_id for d in found if d.revision == 4} >= set(ids[10:])
+    )
+    for comment_id in ids:
+        published = [(d.revision, d.deleted) for d in decisions if d.comment_id == comment_id]
+        assert published == sorted(set(published))
+    assert sorted(w.item.comment.comment_id for w in await service.waiting()) == sorted(ids[10:])
 
 
 async def test_redis_down_at_start_is_waited_for(kafka_server: str, tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from moderation.batch import BatchHandler
 from moderation.broker.message import Message
@@ -190,6 +193,65 @@ async def test_an_edit_and_a_deletion_in_one_batch_take_effect_in_order() -> Non
     await world.handler.handle([event(INCITING), event({**INCITING, "comment_id": "other"}), event(edit), event(gone)])
     assert await world.queue.peek() == []
     assert [(d.comment_id, d.revision, d.deleted) for d in world.decisions()] == [("bad", 1, False), ("other", 1, False), ("bad", 2, False), ("other", 1, True)]
+
+
+async def test_a_decision_that_a_newer_revision_has_overtaken_is_not_published() -> None:
+    world = World()
+    await world.handler.handle([event({**HARMLESS, "revision": 2}), event({**HARMLESS, "text": "fake:incitement=0.9"})])
+    assert [d.revision for d in world.decisions()] == [2]
+    assert world.sample("moderation_comments_filed_total", outcome="stale") == 1
+    assert world.sample("moderation_comments_decided_total", action="hold", category="incitement") is None
+
+
+async def test_a_revision_of_a_deleted_comment_is_not_published_but_its_deletion_is_each_time() -> None:
+    world = World()
+    gone = {"comment_id": "bad", "deleted": True}
+    for value in (gone, INCITING, gone):
+        await world.handler.handle([event(value)])
+    assert [d.deleted for d in world.decisions()] == [True, True]
+    assert world.sample("moderation_comments_filed_total", outcome="deleted") == 2
+
+
+class Lost(Exception):
+    """The worker is gone."""
+
+
+class Lethal(MemoryPublisher):
+    """The worker dies at its first publish."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dead = False
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        if not self.dead:
+            self.dead = True
+            raise Lost
+        await super().publish(messages)
+
+
+async def test_after_a_crash_between_filing_and_publishing_the_newest_decisions_are_published() -> None:
+    world = World(publisher=Lethal())
+    batch = [event(INCITING), event({**INCITING, "revision": 2}), event(HARMLESS), event({"comment_id": "gone", "deleted": True})]
+    with pytest.raises(Lost):
+        await world.handler.handle(batch)
+    await world.handler.handle(batch)  # Kafka delivers it again
+    assert [(d.comment_id, d.revision, d.deleted) for d in world.decisions()] == [("bad", 2, False), ("good", 1, False), ("gone", 1, True)]
+
+
+@given(order=st.permutations(range(6)), cuts=st.sets(st.integers(1, 5)), deletion=st.booleans())
+async def test_revisions_in_any_order_never_lead_back_in_time(order: list[int], cuts: set[int], deletion: bool) -> None:
+    revisions: list[dict[str, Any]] = [{"comment_id": "c", "revision": n, "text": "fake:incitement=0.9" if n % 2 else "fine"} for n in range(1, 6)]
+    values = [*revisions, {"comment_id": "c", "revision": 6, "deleted": True} if deletion else {"comment_id": "c", "revision": 6, "text": "fake:insult=0.95"}]
+    world = World()
+    for begin, end in pairwise([0, *sorted(cuts), 6]):
+        batch = [event(values[i]) for i in order[begin:end]]
+        await world.handler.handle(batch)
+        await world.handler.handle(batch)  # and everything may come twice
+    published = [(d.revision, d.deleted) for d in world.decisions()]
+    assert published == sorted(published)
+    assert published[-1] == (6, deletion)
+    assert [w.item.comment.revision for w in await world.queue.peek()] == ([] if deletion else [6])
 
 
 async def test_one_refused_text_does_not_hold_up_its_batch() -> None:
