@@ -7,13 +7,16 @@
     ├── ScoringError                the model refused a text
     ├── TransientError              wait in place and try again; nothing is acknowledged
     │   ├── QueueUnavailable
-    │   └── BrokerUnavailable
+    │   ├── BrokerUnavailable
+    │   └── ScorerUnavailable       the model refuses even a harmless text: the policy says who waits
     └── ReviewError                 a moderator's action that cannot be done
         ├── LeaseLost
         └── UnknownItem
 
 No message ever holds the text of a comment.
 """
+
+from typing import ClassVar
 
 
 class ModerationError(Exception):
@@ -49,13 +52,25 @@ class ScoringError(ModerationError):
 class TransientError(ModerationError):
     """something the service needs is not reachable"""
 
+    dependency: ClassVar[str] = "unknown"  # what it is called in metrics, logs and /readyz
+
 
 class QueueUnavailable(TransientError):
     """the review queue (Redis) is not reachable"""
 
+    dependency = "redis"
+
 
 class BrokerUnavailable(TransientError):
     """Kafka is not reachable"""
+
+    dependency = "kafka"
+
+
+class ScorerUnavailable(TransientError):
+    """the model cannot score"""
+
+    dependency = "model"
 
 
 class ReviewError(ModerationError):

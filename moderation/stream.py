@@ -56,7 +56,7 @@ async def consume(
         web_enabled=False,
         key_serializer="raw",
         value_serializer="raw",
-        topic_allow_declare=False,  # broker.py creates topics
+        topic_allow_declare=False,  # bootstrap creates topics
         topic_disable_leader=True,
         stream_wait_empty=True,
         stream_buffer_maxsize=max(2 * batch_size, 256),

@@ -215,6 +215,39 @@ async def test_a_broker_that_stops_answering_in_the_middle_loses_nothing(redis_u
             service.stop()
 
 
+async def test_a_broken_model_is_waited_for_and_dead_letters_nothing(service: Service) -> None:
+    await service.send(list(comments(100)))
+    service.environment["MODERATION_MODEL"] = "fake:broken"
+    broken = service.start()
+    await until(lambda: _reported(broken, 'moderation_dependency_up{dependency="model"} 0.0'), "the model to be missed")
+    assert "model" in await broken.answers("/readyz", 503)
+    assert await broken.answers("/livez", 200)
+    broken.kill()
+    service.environment["MODERATION_MODEL"] = "fake"
+    service.start()
+    assert len(await service.decided_ids(f"c{i}" for i in range(100))) == 100
+    assert len(await service.waiting()) == 10
+    assert await service.letters() == []
+
+
+async def test_with_a_broken_model_the_policy_may_have_everything_reviewed(service: Service) -> None:
+    policy = service.folder / "policy.toml"
+    policy.write_text('when_unscored = "review"\n' + policy.read_text(encoding="utf-8"), encoding="utf-8")
+    service.environment["MODERATION_MODEL"] = "fake:broken"
+    await service.send(list(comments(100)))
+    worker = service.start()
+    decisions = await service.decided(lambda found: len(found) >= 100)
+    assert {(d.action, d.reasons[0].rule) for d in decisions} == {(Action.REVIEW, "unscored")}
+    assert len(await service.waiting()) == 100
+    assert "moderation_comments_unscored_total 100.0" in await worker.answers("/metrics", 200)
+    assert "model" in await worker.answers("/readyz", 503)
+    assert await worker.terminate() == 0
+
+
+async def _reported(worker: Worker, line: str) -> bool | None:
+    return line in worker.probe("/metrics")[1].splitlines() or None
+
+
 async def test_two_workers_share_the_partitions_and_lose_nothing(service: Service) -> None:
     first, second = service.start(), service.start()
     await first.answers("/readyz", 200)
