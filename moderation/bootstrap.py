@@ -96,6 +96,7 @@ async def work(settings: Settings) -> int:
                 longest_pause=settings.retry_max_wait,
             ),
             health,
+            progress,
             cluster=make_cluster(settings),
             group=settings.group,
             topic=settings.comments_topic,

@@ -170,6 +170,38 @@ async def test_sigterm_is_obeyed_while_joining_the_group(redis_url: str, tmp_pat
             service.stop()
 
 
+async def test_sigterm_is_obeyed_while_a_batch_waits_for_redis(kafka_server: str, tmp_path: Path) -> None:
+    with embedded_redis(tmp_path) as redis:
+        service = Service(kafka_server, f"redis://127.0.0.1:{redis.port}/0", tmp_path)
+        await service.topics()
+        worker = service.start()
+        try:
+            await worker.answers("/readyz", 200)
+            redis.kill()
+            await service.send(list(comments(20)))
+            await until(lambda: _waits(worker, "file"), "the batch to wait")
+            assert await worker.terminate() == 0
+        finally:
+            service.stop()
+
+
+async def test_sigterm_is_obeyed_when_kafka_has_gone(redis_url: str, tmp_path: Path) -> None:
+    with embedded_broker(tmp_path) as broker:
+        service = Service(f"127.0.0.1:{broker.port}", redis_url, tmp_path)
+        await service.topics()
+        worker = service.start()
+        try:
+            await worker.answers("/readyz", 200)
+            broker.kill()
+            assert await worker.terminate() == 0
+        finally:
+            service.stop()
+
+
+async def _waits(worker: Worker, step: str) -> bool | None:
+    return f'"step": "{step}"' in worker.log.read_text() or None
+
+
 async def _logged(worker: Worker, event: str) -> bool | None:
     return f'"event": "{event}"' in worker.log.read_text() or None
 
