@@ -56,8 +56,8 @@ def metrics() -> str:
         + ", ".join(f"`{o}`" for o in Outcome)
         + "; `reason` is "
         + ", ".join(f"`{r}`" for r in (*REASONS, "model_refused"))
-        + "; `state` is `ready` or `leased`; `dependency` is `redis` or `kafka`; `category` is that of the most urgent reason, or the rule "
-        "(`empty`, `deleted`, `none`); `stage` and `step` are `decode`, `normalise`, `score`, `decide`, `file`, `publish`.\n"
+        + "; `state` is `ready` or `leased`; `dependency` is `model`, `redis` or `kafka`; `category` is that of the most urgent reason, or the rule "
+        "(`empty`, `deleted`, `unscored`, `none`); `stage` and `step` are `decode`, `normalise`, `score`, `decide`, `file`, `publish`.\n"
     )
     return GENERATED + intro + "\n".join(rows) + values
 

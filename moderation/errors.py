@@ -7,7 +7,8 @@
     ├── ScoringError                the model refused a text
     ├── TransientError              wait in place and try again; nothing is acknowledged
     │   ├── QueueUnavailable
-    │   └── BrokerUnavailable
+    │   ├── BrokerUnavailable
+    │   └── ScorerUnavailable       the model refuses even a harmless text: the policy says who waits
     └── ReviewError                 a moderator's action that cannot be done
         ├── UnknownItem
         ├── TooLate                 to undo
@@ -18,6 +19,8 @@
 
 No message ever holds the text of a comment.
 """
+
+from typing import ClassVar
 
 
 class ModerationError(Exception):
@@ -53,13 +56,25 @@ class ScoringError(ModerationError):
 class TransientError(ModerationError):
     """something the service needs is not reachable"""
 
+    dependency: ClassVar[str] = "unknown"  # what it is called in metrics, logs and /readyz
+
 
 class QueueUnavailable(TransientError):
     """the review queue (Redis) is not reachable"""
 
+    dependency = "redis"
+
 
 class BrokerUnavailable(TransientError):
     """Kafka is not reachable"""
+
+    dependency = "kafka"
+
+
+class ScorerUnavailable(TransientError):
+    """the model cannot score"""
+
+    dependency = "model"
 
 
 class ReviewError(ModerationError):

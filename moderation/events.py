@@ -89,12 +89,13 @@ class Scores(Record, frozen=True):
     values: Mapping[str, float]
     spans: tuple[Span, ...] = ()  # for long texts: the window that scored highest, per category
     tokens: int = 0  # model tokens read, over all windows
+    unscored: bool = False  # there was something to read, and no model that could
 
 
 class Reason(Record, frozen=True, omit_defaults=False):
     """Why the policy acted: one rule that fired."""
 
-    rule: str  # threshold | empty | deleted
+    rule: str  # threshold | empty | deleted | unscored
     category: str | None = None
     score: float | None = None
     threshold: float | None = None
