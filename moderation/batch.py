@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from moderation.broker.letters import replay_headers
 from moderation.broker.message import Message
 from moderation.broker.publisher import Publisher
 from moderation.decode import decode
@@ -122,5 +123,6 @@ class BatchHandler:
             "source_topic": event.topic.encode(),
             "source_partition": str(event.partition).encode(),
             "source_offset": str(event.offset).encode(),
+            **replay_headers(event),
         }
         return Message(topic=self._dead_letter_topic, key=event.key, value=event.value, headers=headers)

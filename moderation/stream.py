@@ -23,7 +23,7 @@ from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from moderation.batch import BatchHandler
 from moderation.broker.cluster import Cluster
-from moderation.broker.message import Message
+from moderation.broker.message import Message, headers
 from moderation.health import Health
 from moderation.logs import logger
 from moderation.progress import Progress
@@ -156,7 +156,15 @@ def _leave(code: int) -> NoReturn:
 
 def _message(event: Any) -> Message:
     raw = event.message
-    return Message(topic=raw.topic, key=raw.key, value=raw.value, partition=raw.partition, offset=raw.offset, timestamp=raw.timestamp)
+    return Message(
+        topic=raw.topic,
+        key=raw.key,
+        value=raw.value,
+        headers=headers(raw.headers),
+        partition=raw.partition,
+        offset=raw.offset,
+        timestamp=raw.timestamp,
+    )
 
 
 def _give_up(error: BaseException) -> None:

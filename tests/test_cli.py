@@ -26,6 +26,7 @@ def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ["queue", "peek"],
         ["dlq", "list"],
         ["dlq", "replay"],
+        ["stress"],
         ["model", "info"],
         ["model", "train"],
     ],

@@ -4,7 +4,7 @@ Each test prints its books at the end of the run: comments sent, decided, dead-l
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from moderation.bootstrap import make_cluster
 from moderation.errors import BrokerUnavailable
 from tests.ledger import Ledger
-from tests.servers import ApacheKafka, Program, debian_redis
+from tests.servers import ApacheKafka, Program
 from tests.service import Service, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]

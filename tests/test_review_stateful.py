@@ -31,6 +31,8 @@ from tests.makers import deletion, filing, passing
 from tests.reviewing import Clock
 
 FOREVER = 1e8
+# A failure is shown as it was found: making it smaller would take longer than reading it.
+LONG = settings(max_examples=80, stateful_step_count=50, phases=[Phase.explicit, Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
 IDS = st.sampled_from([f"c{i}" for i in range(12)])
 MODERATORS = st.sampled_from(["m1", "m2", "m3"])
 FILTERS = st.sampled_from([Filter(), ALL, Filter(site="daily"), Filter(escalated=True), Filter(site="daily", category="insult", escalated=None)])
@@ -206,7 +208,7 @@ class Lives(RuleBasedStateMachine):
     async def check_indexes(self) -> None:
         p = f"{{{self.prefix}}}:"
         keys = [text(key).removeprefix(p) async for key in self.redis.scan_iter(f"{p}*")]
-        items = {k.removeprefix("item:"): {n.decode(): v.decode() for n, v in (await self.redis.hgetall(p + k)).items()} for k in keys if k.startswith("item:")}
+        items = {k.removeprefix("item:"): {text(n): text(v) for n, v in (await self.redis.hgetall(p + k)).items()} for k in keys if k.startswith("item:")}
         sets = {
             k: {text(m): s for m, s in cast(list[tuple[Any, float]], await self.redis.zrange(p + k, 0, -1, withscores=True))}
             for k in keys
@@ -260,6 +262,6 @@ def test_the_queue_and_its_twin_agree_on_any_life() -> None:
 
     Life.server = server
     try:
-        run_state_machine_as_test(Life, settings=settings(max_examples=100, stateful_step_count=50, phases=[Phase.explicit, Phase.generate], deadline=None, suppress_health_check=list(HealthCheck)))
+        run_state_machine_as_test(Life, settings=LONG)
     finally:
         server.stop()

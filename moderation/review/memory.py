@@ -65,7 +65,8 @@ class MemoryQueue:
     async def claim(self, moderator: str, *, count: int = 1, lease: float = 600.0, only: Filter = FIRST_LEVEL) -> list[Claim]:
         self._settle()
         mine = [e for e in self._in_order(State.HELD) if e.whom == moderator and only.fits_facets(facets(e.held()))]
-        return [self._lease(entry, moderator, lease, "claimed") for entry in [*mine, *self._ready(only)][:count]]
+        now = self._now()
+        return [self._lease(entry, moderator, lease, "claimed", now) for entry in [*mine, *self._ready(only)][:count]]
 
     async def take(self, moderator: str, comment_id: str, *, lease: float = 600.0) -> Claim:
         self._settle()
@@ -75,7 +76,7 @@ class MemoryQueue:
         others = (entry.state is State.LEASED and entry.moderator != moderator) or (entry.state is State.HELD and entry.whom not in ("", moderator))
         if entry.state is State.RESOLVED or others:
             raise entry.conflict()
-        return self._lease(entry, moderator, lease, "claimed")
+        return self._lease(entry, moderator, lease, "claimed", self._now())
 
     async def renew(self, claim: Claim, *, lease: float = 600.0) -> Claim:
         entry = self._claimed(claim)
@@ -129,7 +130,7 @@ class MemoryQueue:
         taken_back = made_verdict(self._next(), entry.id, entry.revision, old.verdict, moderator, old.reason, now, old.queue_seconds, old.verdict_id)
         self.journal.verdicts.append(taken_back)
         entry.verdict = None
-        return self._lease(entry, moderator, lease, "undone", was)
+        return self._lease(entry, moderator, lease, "undone", now, was)
 
     async def get(self, comment_id: str) -> ReviewItem:
         entry = self._entries.get(comment_id)
@@ -253,8 +254,8 @@ class MemoryQueue:
     def _ready(self, only: Filter) -> list[Entry]:
         return [e for e in self._in_order(State.READY) if only.fits(facets(e.held()), escalated=e.escalated)]
 
-    def _lease(self, entry: Entry, moderator: str, seconds: float, what: str, before: State | None = None) -> Claim:
-        was = entry.move(State.LEASED, moderator=moderator, until=self._now() + seconds, claimed_at=self._now())
+    def _lease(self, entry: Entry, moderator: str, seconds: float, what: str, now: float, before: State | None = None) -> Claim:
+        was = entry.move(State.LEASED, moderator=moderator, until=now + seconds, claimed_at=now)
         self._record(what, moderator, entry, before or was)
         return entry.claim()
 
