@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import signal
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from moderation import health as health_server
 from moderation.batch import BatchHandler
 from moderation.broker.cluster import Cluster, Sasl
-from moderation.broker.publisher import KafkaPublisher
-from moderation.broker.topics import ensure_topics
+from moderation.broker.publisher import KafkaPublisher, Publisher
+from moderation.broker.topics import ensure_topics, read_all
 from moderation.config import Settings
 from moderation.errors import ConfigurationError, QueueUnavailable, TransientError
 from moderation.health import Health
@@ -21,9 +23,12 @@ from moderation.metrics import Metrics
 from moderation.pipeline import Pipeline
 from moderation.policy.policy import Policy, load_policy
 from moderation.progress import Progress
+from moderation.relay import Relay
 from moderation.review.connect import connect
+from moderation.review.journal import Journal
 from moderation.review.queue import ReviewQueue
 from moderation.review.redis import RedisQueue
+from moderation.review.redis_journal import RedisJournal
 from moderation.scoring.fake import FakeScorer
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.scoring.probed import ProbedScorer
@@ -32,6 +37,7 @@ from moderation.seeds import seed
 from moderation.stream import consume
 from moderation.tls import client_context
 
+DAY = 86400.0
 MODEL_TIMEOUT = 5.0  # seconds for a probe
 
 
@@ -64,16 +70,45 @@ def make_cluster(settings: Settings) -> Cluster:
     return Cluster(servers=tuple(settings.kafka_servers), tls=tls, sasl=sasl)
 
 
-def make_queue(settings: Settings) -> RedisQueue:
-    """The review queue; connects on first use. Raises ConfigurationError for a URL or a certificate that cannot be used."""
-    redis = connect(
+def make_redis(settings: Settings) -> Redis:
+    """A client of the Redis that MODERATION_REDIS_URL names. Raises ConfigurationError for a URL or a certificate that cannot be used."""
+    return connect(
         settings.redis_url.get_secret_value(),
         ca_file=settings.redis_ca_file,
         cert_file=settings.redis_cert_file,
         key_file=settings.redis_key_file,
         sentinel_password=_secret(settings.redis_sentinel_password) or None,
     )
-    return RedisQueue(redis, prefix=settings.queue_prefix, retention=settings.retention_days * 86400)
+
+
+def make_queue(settings: Settings) -> RedisQueue:
+    """The review queue; connects on first use. Raises ConfigurationError."""
+    return RedisQueue(
+        make_redis(settings),
+        prefix=settings.queue_prefix,
+        retention=settings.retention_days * DAY,
+        undo=settings.undo_seconds,
+        audit_events=settings.audit_events,
+    )
+
+
+def make_journal(settings: Settings) -> RedisJournal:
+    """The queue's audit and outbox; connects on first use. Raises ConfigurationError."""
+    return RedisJournal(make_redis(settings), prefix=settings.queue_prefix)
+
+
+def make_relay(settings: Settings, journal: Journal, publisher: Publisher, metrics: Metrics) -> Relay:
+    """What carries verdicts from the outbox to Kafka."""
+    cluster, topic = make_cluster(settings), settings.verdicts_topic
+    return Relay(
+        who=uuid.uuid4().hex,
+        journal=journal,
+        publisher=publisher,
+        read=lambda since: read_all(cluster, topic, since=since),
+        topic=topic,
+        metrics=metrics,
+        longest_pause=settings.retry_max_wait,
+    )
 
 
 def _secret(value: SecretStr | None) -> str:
@@ -93,15 +128,20 @@ async def work(settings: Settings) -> int:
     health.set("model", True)
     metrics.dependency_up.labels("model").set(1)
     cluster = make_cluster(settings)
-    queue, publisher = make_queue(settings), KafkaPublisher(cluster)
+    queue, journal, publisher = make_queue(settings), make_journal(settings), KafkaPublisher(cluster)
+    outgoing = KafkaPublisher(cluster)
+    relay = make_relay(settings, journal, outgoing, metrics)
+    relaying: asyncio.Task[None] | None = None
 
     async def observe() -> None:
         await observe_queue(queue, metrics, health)
+        await keep_house(settings, queue, journal)
         await observe_model(scorer, health)
 
     try:
         if not await _wait_for_dependencies(settings, queue, health, stop):
             return 0
+        relaying = asyncio.create_task(relay.run(stop))
         return await consume(
             BatchHandler(
                 pipeline=Pipeline(scorer=scorer, policy=policy, queue=queue, metrics=metrics),
@@ -126,6 +166,11 @@ async def work(settings: Settings) -> int:
             stop=stop,
         )
     finally:
+        if relaying:
+            relaying.cancel()
+            await asyncio.gather(relaying, return_exceptions=True)
+        await outgoing.close()
+        await journal.close()
         await publisher.close()
         await queue.close()
         await scorer.close()
@@ -144,7 +189,21 @@ async def observe_queue(queue: ReviewQueue, metrics: Metrics, health: Health) ->
     metrics.dependency_up.labels("redis").set(1)
     metrics.queue_depth.labels("ready").set(depth.ready)
     metrics.queue_depth.labels("leased").set(depth.leased)
+    metrics.queue_depth.labels("held").set(depth.held)
+    metrics.queue_ready.clear()
+    metrics.queue_oldest_by_category.clear()
+    for category, lane in depth.categories.items():
+        metrics.queue_ready.labels(category).set(lane.ready)
+        metrics.queue_oldest_by_category.labels(category).set(lane.oldest_seconds)
     metrics.queue_oldest_seconds.set(depth.oldest_seconds)
+
+
+async def keep_house(settings: Settings, queue: ReviewQueue, journal: Journal) -> None:
+    """Let go of what is older than the newsroom keeps it."""
+    with contextlib.suppress(QueueUnavailable):  # the next round will do
+        await journal.trim(settings.audit_days * DAY)
+        if settings.queue_days is not None:
+            await queue.expire(settings.queue_days * DAY)
 
 
 async def observe_model(scorer: ProbedScorer, health: Health) -> None:
@@ -163,7 +222,7 @@ def _serve_health(health: Health, metrics: Metrics, settings: Settings) -> tuple
 
 async def _wait_for_dependencies(settings: Settings, queue: ReviewQueue, health: Health, stop: asyncio.Event) -> bool:
     """True when Redis answers and the topics are there, False when told to stop. Says what it waits for."""
-    topics = [settings.comments_topic, settings.decisions_topic, settings.dead_letter_topic] if settings.create_topics else []
+    topics = [settings.comments_topic, settings.decisions_topic, settings.dead_letter_topic, settings.verdicts_topic] if settings.create_topics else []
 
     async def create() -> None:
         await ensure_topics(make_cluster(settings), topics, partitions=settings.partitions, replication=settings.replication)
