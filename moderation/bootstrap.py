@@ -13,6 +13,8 @@ from redis.backoff import NoBackoff
 from moderation import health as health_server
 from moderation.batch import BatchHandler
 from moderation.broker.cluster import Cluster
+from moderation.broker.lag import LagMeter
+from moderation.broker.positions import Positions
 from moderation.broker.publisher import KafkaPublisher
 from moderation.broker.topics import ensure_topics
 from moderation.config import Settings
@@ -23,6 +25,7 @@ from moderation.metrics import Metrics
 from moderation.pipeline import Pipeline
 from moderation.policy.policy import Policy, load_policy
 from moderation.progress import Progress
+from moderation.restart import restart, restarts
 from moderation.review.queue import ReviewQueue
 from moderation.review.redis import RedisQueue
 from moderation.scoring.fake import FakeScorer
@@ -31,6 +34,8 @@ from moderation.scoring.probed import ProbedScorer
 from moderation.scoring.scorer import Scorer
 from moderation.seeds import seed
 from moderation.stream import consume
+from moderation.watch import Watch
+from moderation.watchdog import Watchdog
 
 REDIS_TIMEOUT = 5.0  # seconds for one answer
 MODEL_TIMEOUT = 5.0  # seconds for a probe
@@ -63,19 +68,24 @@ def make_queue(settings: Settings) -> RedisQueue:
     return RedisQueue(redis, prefix=settings.queue_prefix, retention=settings.retention_days * 86400)
 
 
-async def work(settings: Settings) -> int:
-    """Run a worker until SIGTERM or SIGINT. Returns its exit code."""
+async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], None]], Scorer] = make_scorer) -> int:
+    """Run a worker until SIGTERM or SIGINT. Returns its exit code. `scorer_of` brings a scorer of one's own."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics, health, progress = Metrics(), Health("model", "redis", "kafka"), Progress()
+    metrics.worker_restarts.set(restarts())
     url, stop_serving = _serve_health(health, metrics, settings)
     logger("worker").info("metrics", url=f"{url}/metrics")
     policy = make_policy(settings)
-    scorer = ProbedScorer(make_scorer(settings, progress.advance), metrics=metrics, health=health)
+    scorer = ProbedScorer(scorer_of(settings, progress.advance), metrics=metrics, health=health, progress=progress)
     health.set("model", True)
     metrics.dependency_up.labels("model").set(1)
     queue, publisher = make_queue(settings), KafkaPublisher(make_cluster(settings))
+    positions = Positions()
+    meter = LagMeter(make_cluster(settings), group=settings.group, topic=settings.comments_topic)
+    watchdog = Watchdog(settings.stall_seconds)
+    watch = Watch(meter=meter, positions=positions, progress=progress, watchdog=watchdog, metrics=metrics, health=health)
 
     async def observe() -> None:
         await observe_queue(queue, metrics, health)
@@ -97,6 +107,7 @@ async def work(settings: Settings) -> int:
             ),
             health,
             progress,
+            positions,
             cluster=make_cluster(settings),
             group=settings.group,
             topic=settings.comments_topic,
@@ -105,6 +116,8 @@ async def work(settings: Settings) -> int:
             session_timeout=settings.session_timeout,
             commit_interval=settings.commit_interval,
             observe=observe,
+            until_stuck=watch.until_stuck,
+            restart=restart,
             stop=stop,
         )
     finally:
