@@ -18,7 +18,10 @@ def restarts(environ: Mapping[str, str] = os.environ) -> int:
 
 
 def restart() -> NoReturn:
-    """Start anew, with the count one higher."""
+    """Start anew, with the count one higher; or end with exit code 70 when that cannot be done, for the supervisor to start it."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, sys.orig_argv, {**os.environ, COUNT: str(restarts() + 1)})  # noqa: S606  # our own command line
+    try:
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, COUNT: str(restarts() + 1)})  # noqa: S606  # our own command line
+    except OSError:  # the interpreter is no longer where it was
+        os._exit(70)

@@ -130,6 +130,7 @@ class TestTheModelThatShips:
             MemoryError(),
             [],
             [np.zeros((9, 2))],
+            [np.zeros((1, 1))],
             [np.full((1, 8), np.nan)],
         )
         try:

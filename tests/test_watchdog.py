@@ -65,3 +65,8 @@ def test_a_restart_keeps_the_process_id_and_the_command_line_and_counts() -> Non
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert out.splitlines() == [f"{process.pid} {n} ['a b']" for n in range(3)]
+
+
+def test_a_restart_that_cannot_be_done_ends_the_process_with_exit_code_70() -> None:
+    program = "import sys; sys.executable = '/nowhere/python'; from moderation.restart import restart; restart()"
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 70
