@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     session_timeout: Annotated[float, Field(ge=6)] = Field(10.0, description="Seconds without a heartbeat until Kafka hands a worker's partitions to another.")
     commit_interval: Seconds = Field(0.5, description="Seconds between offset commits.")
     retry_max_wait: Seconds = Field(15.0, description="Longest pause between two tries while Redis or Kafka is down.")
+    stall_seconds: Annotated[float, Field(ge=0)] = Field(
+        120.0, description="A worker starts itself anew when comments wait and for so long nothing has moved, although Redis and Kafka are there; 0: never."
+    )
     model: str = Field(
         "builtin",
         description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, fake (for tests: no model) or fake:broken (one that refuses everything).",

@@ -35,6 +35,13 @@ class Metrics:
         self.queue_oldest_seconds = Gauge("moderation_queue_oldest_seconds", "Age of the oldest item that waits for a moderator.", registry=r)
         self.verdicts = Counter("moderation_verdicts", "Verdicts published to Kafka; `undone` are those that take one back.", ["verdict", "undone"], registry=r)
         self.outbox_depth = Gauge("moderation_outbox_depth", "Verdicts that Kafka has not got yet.", registry=r)
+        self.consumer_lag = Gauge(
+            "moderation_consumer_lag",
+            "Events not acknowledged yet in a partition this worker holds, from the end the broker reports (the embedded broker reports it too low).",
+            ["partition"],
+            registry=r,
+        )
+        self.worker_restarts = Gauge("moderation_worker_restarts", "Times this worker has started itself anew because it was stuck.", registry=r)
         self.dependency_up = Gauge("moderation_dependency_up", "1 when the last use of a dependency worked.", ["dependency"], registry=r)
         self.model = Info("moderation_model", "The model that scores.", registry=r)
         self.policy = Info("moderation_policy", "The policy that decides.", registry=r)

@@ -10,7 +10,7 @@ import sys
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import URLError
@@ -58,8 +58,8 @@ class Service:
         self.folder = folder
         self.workers: list[Worker] = []
 
-    def start(self) -> "Worker":
-        worker = Worker(self.environment, self.folder / f"worker-{len(self.workers)}.log")
+    def start(self, program: Sequence[str] = ("moderation", "worker")) -> "Worker":
+        worker = Worker(self.environment, self.folder / f"worker-{len(self.workers)}.log", program)
         self.workers.append(worker)
         return worker
 
@@ -142,16 +142,16 @@ class Service:
 
 
 class Worker:
-    """One `moderation worker` process."""
+    """One `moderation worker` process, or another program (a module and its arguments) that runs one."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, program: Sequence[str] = ("moderation", "worker")) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
         outside = {k: v for k, v in os.environ.items() if not k.startswith("MODERATION_")}
         with log.open("wb") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "moderation", "worker"],
+                [sys.executable, "-m", *program],
                 env={**outside, **environment, "MODERATION_METRICS_PORT": str(port)},
                 stdout=sink,
                 stderr=sink,
