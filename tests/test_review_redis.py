@@ -1,5 +1,6 @@
 """What only the real queue can show: which keys there are, and how it meets a server in trouble."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 
@@ -9,6 +10,7 @@ from redis.asyncio import Redis
 from moderation.errors import QueueUnavailable
 from moderation.events import VerdictKind
 from moderation.review.bench import measure
+from moderation.review.connect import connect
 from moderation.review.queue import ReviewQueue
 from moderation.review.records import Outcome
 from moderation.review.redis import RedisQueue
@@ -101,3 +103,10 @@ async def test_the_benchmark_measures_each_operation_at_each_depth(redis: Redis)
     assert found.bytes_per_item > 500
     assert seen[-1] == 200
     assert (await queue.depth()).ready == 200
+
+
+async def test_more_callers_than_connections_take_turns(redis_url: str) -> None:
+    queue = RedisQueue(connect(redis_url), prefix=f"test-{uuid.uuid4().hex}")
+    await asyncio.gather(*(queue.apply([filing(f"c{i}")]) for i in range(300)))
+    assert (await queue.depth()).ready == 300
+    await queue.close()
