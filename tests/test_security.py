@@ -244,7 +244,6 @@ async def test_scripts_with_one_key_run_in_a_cluster_alone_and_in_a_pipeline(clu
         await client.aclose()
 
 
-@pytest.mark.xfail(strict=True, reason="the queue's scripts name no key, so a cluster cannot route them")
 async def test_the_service_files_in_a_cluster(apache_kafka: ApacheKafka, tmp_path: Path, cluster: list[Program]) -> None:
     service = Service(apache_kafka.address, f"redis+cluster://127.0.0.1:{cluster[0].port}", tmp_path)
     await service.topics()
