@@ -129,13 +129,16 @@ class Lives(RuleBasedStateMachine):
         if isinstance(pair[0], Claim):
             self.claims.append(pair)
 
-    @rule(data=st.data(), step=STEPS, whom=MODERATORS)
-    def use_a_good_claim(self, data: st.DataObject, step: str, whom: str) -> None:
-        pairs = list(zip(*self.both(lambda q, _: q.claims()), strict=True))
-        pairs = pairs or list(zip(*self.both(lambda q, _: q.claim(whom)), strict=True))
-        if pairs:
-            self.claims += pairs
-            self.use(data.draw(st.sampled_from(pairs)), step, whom)
+    @rule(comment_id=IDS, moderator=MODERATORS, whom=MODERATORS, steps=st.lists(st.one_of(STEPS, st.just("undo")), min_size=1, max_size=5))
+    def a_moderator_works_on_one(self, comment_id: str, moderator: str, whom: str, steps: list[str]) -> None:
+        for step in steps:
+            if step == "undo":
+                self.both(lambda q, _: q.undo(moderator, comment_id))
+                continue
+            pair = self.both(lambda q, _: q.take(moderator, comment_id))
+            if isinstance(pair[0], Claim):
+                self.claims.append(pair)
+                self.use(pair, step, whom)
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), step=STEPS, whom=MODERATORS)
