@@ -34,8 +34,9 @@ docs: $(VENV)/.dev ## write docs/settings.md, docs/metrics.md, docs/cli.md and d
 kafka: ## start one Apache Kafka broker on 127.0.0.1:9092 (needs Java and Maven)
 	@deploy/kafka/start
 
-test-kafka: $(VENV)/.dev ## the acceptance tests on Apache Kafka instead of the embedded broker
+test-kafka: $(VENV)/.dev ## on Apache Kafka and Redis: acceptance, security and faults (needs Java, Maven and redis-server)
 	@MODERATION_TEST_KAFKA=apache $(BIN)/python -m pytest tests/test_acceptance.py tests/test_broker.py $(ARGS)
+	@$(BIN)/python -m pytest -m faults $(ARGS)
 
 test-train: $(VENV)-train/.ready ## the tests that need PyTorch: training, export, the Detoxify checkpoint
 	@$(VENV)-train/bin/python -m pytest -m train $(ARGS)

@@ -6,16 +6,19 @@ Start-up fails with the variable's name when a value is wrong or a MODERATION_* 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from moderation.consistency import faults
 from moderation.errors import ConfigurationError
 
 PREFIX = "MODERATION_"
 # Read by the tests and by CI, not by the service.
 _FOR_TESTS = frozenset({"MODERATION_TEST_REDIS_URL", "MODERATION_TEST_KAFKA", "MODERATION_REQUIRE_KAFKA"})
+
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -27,7 +30,25 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kafka_url: SecretStr = Field(SecretStr("kafka://127.0.0.1:9092"), description="Kafka brokers: kafka://host:port, several separated by commas.")
-    redis_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="The Redis that holds the review queue.")
+    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="What the brokers speak: plaintext, ssl, sasl_plaintext or sasl_ssl."
+    )
+    kafka_ca_file: Path | None = Field(None, description="Certificates (PEM) of the authorities that vouch for the brokers; the system's when unset.")
+    kafka_cert_file: Path | None = Field(None, description="Our certificate (PEM), for brokers that ask for one.")
+    kafka_key_file: Path | None = Field(None, description="The key (PEM) of our certificate.")
+    kafka_key_password: SecretStr | None = Field(None, description="Password of the key file, when it has one.")
+    kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(None, description="SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")
+    kafka_username: str | None = Field(None, min_length=1, description="SASL user.")
+    kafka_password: SecretStr | None = Field(None, description="SASL password.")
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="The Redis that holds the review queue: redis://user:password@host:port/db; rediss:// with TLS; unix://; "
+        "redis+sentinel://user:password@sentinel:26379,…/service/db; redis+cluster://user:password@host:port,…; rediss+… the same with TLS.",
+    )
+    redis_ca_file: Path | None = Field(None, description="Certificates (PEM) of the authorities that vouch for Redis; the system's when unset.")
+    redis_cert_file: Path | None = Field(None, description="Our certificate (PEM), for a Redis that asks for one.")
+    redis_key_file: Path | None = Field(None, description="The key (PEM) of our certificate; without a password.")
+    redis_sentinel_password: SecretStr | None = Field(None, description="Password of the sentinels; the one in the URL is the Redis servers'.")
     group: str = Field("moderation", min_length=1, description="Kafka consumer group; workers of one group share the partitions.")
     comments_topic: str = Field("comments", min_length=1, description="Topic the reader comments arrive on.")
     decisions_topic: str = Field("moderation.decisions", min_length=1, description="Topic the decisions leave on.")
@@ -40,7 +61,10 @@ class Settings(BaseSettings):
     session_timeout: Annotated[float, Field(ge=6)] = Field(10.0, description="Seconds without a heartbeat until Kafka hands a worker's partitions to another.")
     commit_interval: Seconds = Field(0.5, description="Seconds between offset commits.")
     retry_max_wait: Seconds = Field(15.0, description="Longest pause between two tries while Redis or Kafka is down.")
-    model: str = Field("builtin", description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, or fake (for tests: no model).")
+    model: str = Field(
+        "builtin",
+        description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, fake (for tests: no model) or fake:broken (one that refuses everything).",
+    )
     threads: int = Field(0, ge=0, description="Threads of the model; 0 means one per core.")
     policy: Path | None = Field(None, description="The policy file; the default policy that ships when unset.")
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics, /livez and /readyz.")
@@ -77,16 +101,22 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_scheme(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("expected redis://, rediss:// or unix://")
+        if value.get_secret_value().partition("://")[0] not in _REDIS_SCHEMES or "://" not in value.get_secret_value():
+            raise ValueError(f"expected {', '.join(f'{scheme}://' for scheme in _REDIS_SCHEMES)}")
         return value
 
     @field_validator("model")
     @classmethod
     def _known_model(cls, value: str) -> str:
-        if value not in {"builtin", "fake"} and not (value.startswith("onnx:") and len(value) > len("onnx:")):
-            raise ValueError("expected builtin, onnx:FOLDER or fake")
+        if value not in {"builtin", "fake", "fake:broken"} and not (value.startswith("onnx:") and len(value) > len("onnx:")):
+            raise ValueError("expected builtin, onnx:FOLDER, fake or fake:broken")
         return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if found := list(faults(self.model_dump(), self.redis_url.get_secret_value().partition("://")[0])):
+            raise ValueError("; ".join(found))
+        return self
 
     @property
     def kafka_servers(self) -> list[str]:
@@ -105,8 +135,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings(**values)  # type: ignore[arg-type]  # pydantic parses the strings
     except ValidationError as error:
-        faults = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False, include_url=False)]
-        raise ConfigurationError("; ".join(faults)) from None
+        wrong = [_described(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)]
+        raise ConfigurationError("; ".join(wrong)) from None
+
+
+def _described(where: tuple[int | str, ...], what: str) -> str:
+    """A fault with its variable; what concerns several settings at once names them itself."""
+    return f"{PREFIX}{str(where[0]).upper()}: {what}" if where else what.removeprefix("Value error, ")
 
 
 def _is_address(part: str) -> bool:

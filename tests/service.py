@@ -25,7 +25,7 @@ from moderation.broker.topics import ensure_topics, follow, read_all
 from moderation.config import Settings, load_settings
 from moderation.embedded import free_port
 from moderation.events import Decision
-from moderation.review.queue import Waiting
+from moderation.review.records import Waiting
 from tests.makers import POLICY
 
 WITHIN = 60.0
@@ -51,7 +51,7 @@ class Service:
             "MODERATION_POLICY": str(policy),
             "MODERATION_SESSION_TIMEOUT": "6",
             "MODERATION_RETRY_MAX_WAIT": "0.5",
-            **{f"MODERATION_{key.upper()}": str(value) for key, value in settings.items()},
+            **{f"MODERATION_{key.upper().removeprefix('MODERATION_')}": str(value) for key, value in settings.items()},
         }
         self.settings: Settings = load_settings(self.environment)
         self.folder = folder
@@ -68,7 +68,7 @@ class Service:
 
     async def topics(self) -> None:
         s = self.settings
-        await ensure_topics(make_cluster(s), [s.comments_topic, s.decisions_topic, s.dead_letter_topic], partitions=4, replication=1)
+        await ensure_topics(make_cluster(s), [s.comments_topic, s.decisions_topic, s.dead_letter_topic], partitions=4, replication=s.replication)
 
     async def send(self, values: Iterable[bytes | dict[str, Any]]) -> None:
         """Produce raw values, keyed by comment_id where they have one, so that revisions stay in order."""

@@ -37,7 +37,7 @@ def test_reference_pages_are_what_the_code_says(render: ModuleType, page: str) -
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda p: p.name)
 def test_every_setting_named_exists(page: Path) -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {"MODERATION_TEST_REDIS_URL"}
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {"MODERATION_TEST_REDIS_URL", "MODERATION_REQUIRE_KAFKA"}
     assert set(re.findall(r"MODERATION_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8"))) <= known
 
 

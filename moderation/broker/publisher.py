@@ -9,9 +9,9 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from moderation.broker.cause import unavailable
 from moderation.broker.cluster import MAX_REQUEST, Cluster
 from moderation.broker.message import Message
-from moderation.errors import BrokerUnavailable
 
 
 class Publisher(Protocol):
@@ -55,7 +55,7 @@ class KafkaPublisher:
                     raise answer
         except (KafkaError, OSError, TimeoutError) as error:
             await self._forget()
-            raise BrokerUnavailable(type(error).__name__) from None
+            raise await unavailable(self._cluster, error) from None
 
     async def close(self) -> None:
         await self._forget()

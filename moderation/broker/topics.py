@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from moderation.broker.cause import unavailable
 from moderation.broker.cluster import MAX_REQUEST, Cluster
 from moderation.broker.message import Message, received
 from moderation.errors import BrokerUnavailable
@@ -26,7 +27,7 @@ async def ensure_topics(cluster: Cluster, topics: Sequence[str], *, partitions: 
                 if row[1] and for_code(row[1]) is not TopicAlreadyExistsError:
                     raise for_code(row[1])(row[0])
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailable(f"{type(error).__name__}") from None
+        raise await unavailable(cluster, error) from None
     finally:
         await admin.close()
 
@@ -88,7 +89,7 @@ async def _reader(cluster: Cluster) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.start()
         yield consumer
     except (KafkaError, OSError, TimeoutError) as error:
-        raise BrokerUnavailable(type(error).__name__) from None
+        raise await unavailable(cluster, error) from None
     finally:
         await consumer.stop()
 

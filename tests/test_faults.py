@@ -1,0 +1,197 @@
+"""Faults on Apache Kafka and Redis: whatever breaks, no comment is lost, and what needs a person is filed once.
+
+Each test prints its books at the end of the run: comments sent, decided, dead-lettered, filed, and how many decisions were repeated.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from redis.asyncio import Redis
+
+from moderation.bootstrap import make_cluster
+from moderation.errors import BrokerUnavailable
+from tests.ledger import Ledger
+from tests.servers import ApacheKafka, Program
+from tests.service import Service, until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+
+UNREACHABLE = 30.0  # seconds, longer than the session and every request time-out but Faust's
+Open = Callable[..., Awaitable[Ledger]]
+
+
+@pytest.fixture
+async def ledger(apache_kafka: ApacheKafka, redis_server: Program, tmp_path: Path, record_property: Callable[[str, object], None]) -> AsyncIterator[Open]:
+    """Opens the books of a service on the shared broker, or on one of the test's own, and on a Redis of the test's own."""
+    opened: list[Ledger] = []
+
+    async def open_books(kafka: ApacheKafka = apache_kafka, *, redis: Program = redis_server, create: bool = True, **settings: Any) -> Ledger:
+        service = Service(kafka.address, f"redis://127.0.0.1:{redis.port}/0", tmp_path, **settings)
+        opened.append(Ledger(service, record_property))
+        if create:
+            await until(lambda: created(service), "the topics")
+        return opened[-1]
+
+    yield open_books
+    for books in opened:
+        books.service.stop()
+        await books.close()
+
+
+async def created(service: Service) -> bool | None:
+    """True when the topics are there, replicated as the settings say."""
+    try:
+        await service.topics()
+    except BrokerUnavailable:
+        return None
+    return True
+
+
+async def test_workers_killed_in_the_middle_lose_nothing(ledger: Open) -> None:
+    books = await ledger()
+    async with books.load():
+        for round_ in range(1, 4):
+            worker = books.service.start()
+            await books.decided(500 * round_)
+            worker.kill()
+    books.service.start()
+    await books.balance()
+
+
+async def test_workers_ended_under_load_lose_nothing_and_exit_0(ledger: Open) -> None:
+    books = await ledger()
+    async with books.load():
+        for round_ in range(1, 3):
+            worker = books.service.start()
+            await books.decided(500 * round_)
+            assert await worker.terminate() == 0
+    books.service.start()
+    await books.balance()
+
+
+async def test_workers_that_join_and_leave_lose_nothing(ledger: Open) -> None:
+    books = await ledger()
+    async with books.load():
+        first, second = books.service.start(), books.service.start()
+        await books.decided(500)
+        third, fourth = books.service.start(), books.service.start()
+        for worker in (third, fourth):
+            await worker.answers("/readyz", 200)
+        assert await first.terminate() == 0
+        await books.decided(2000)
+        second.kill()
+        assert await third.terminate() == 0
+        await fourth.answers("/readyz", 200)
+    await books.balance()
+
+
+async def test_a_broker_killed_and_started_again_loses_nothing(ledger: Open, tmp_path: Path) -> None:
+    with ApacheKafka(tmp_path / "kafka") as kafka:
+        books = await ledger(kafka)
+        worker = books.service.start()
+        async with books.load():
+            await books.decided(500)
+            kafka.brokers[0].kill()
+            assert "kafka" in await worker.answers("/readyz", 503)
+            await kafka.brokers[0].start()
+            await worker.answers("/readyz", 200)
+        await books.balance()
+
+
+async def test_a_broker_that_is_unreachable_for_a_while_loses_nothing(ledger: Open, tmp_path: Path) -> None:
+    with ApacheKafka(tmp_path / "kafka") as kafka:
+        books = await ledger(kafka)
+        worker = books.service.start()
+        async with books.load():
+            await books.decided(500)
+            kafka.brokers[0].pause()
+            assert "kafka" in await worker.answers("/readyz", 503)
+            await asyncio.sleep(UNREACHABLE)  # the fault itself
+            kafka.brokers[0].resume()
+            await worker.answers("/readyz", 200)
+        await books.balance()
+
+
+async def test_one_of_three_brokers_killed_stops_nothing(ledger: Open, tmp_path: Path) -> None:
+    with ApacheKafka(tmp_path / "kafka", brokers=3) as kafka:
+        books = await ledger(kafka, replication=3)
+        books.service.start()
+        async with books.load():
+            await books.decided(500)
+            kafka.brokers[0].kill()
+            await books.decided(2000)
+        await books.balance()
+
+
+async def test_a_redis_killed_and_started_again_loses_nothing(ledger: Open, redis_server: Program) -> None:
+    books = await ledger()
+    worker = books.service.start()
+    async with books.load():
+        await books.decided(500)
+        redis_server.kill()
+        assert "redis" in await worker.answers("/readyz", 503)
+        await redis_server.start()
+        await worker.answers("/readyz", 200)
+    await books.balance()
+
+
+async def test_a_redis_that_is_unreachable_for_a_while_loses_nothing(ledger: Open, redis_server: Program) -> None:
+    books = await ledger()
+    worker = books.service.start()
+    async with books.load():
+        await books.decided(500)
+        redis_server.pause()
+        assert "redis" in await worker.answers("/readyz", 503)
+        await asyncio.sleep(UNREACHABLE)  # the fault itself
+        redis_server.resume()
+        await worker.answers("/readyz", 200)
+    await books.balance()
+
+
+async def test_a_redis_without_memory_is_waited_for(ledger: Open, redis_server: Program) -> None:
+    books = await ledger()
+    books.service.start()
+    async with Redis(port=redis_server.port) as redis, books.load():
+        await books.decided(500)
+        await redis.config_set("maxmemory-policy", "noeviction")
+        await redis.config_set("maxmemory", "1mb")
+        await books.waits("redis")
+        await redis.config_set("maxmemory", "0")
+    await books.balance()
+
+
+async def test_a_text_the_model_refuses_is_the_only_dead_letter_of_its_batch(ledger: Open) -> None:
+    books = await ledger(batch_size=64)
+    await books.send("mixed", 200, refused=[7, 90])
+    books.service.start()
+    balance = await books.balance()
+    assert (balance.decided, balance.lettered) == (198, 2)
+
+
+async def test_a_dead_letter_topic_that_refuses_is_waited_for(ledger: Open) -> None:
+    books = await ledger(create=False)
+    settings = books.service.settings
+    admin = AIOKafkaAdminClient(**make_cluster(settings).options())
+    await admin.start()
+    try:
+        # One replica, where two are asked for: Kafka takes nothing.
+        await admin.create_topics([NewTopic(settings.dead_letter_topic, 1, 1, topic_configs={"min.insync.replicas": "2"})])
+        await admin.create_topics([NewTopic(settings.comments_topic, 1, 1), NewTopic(settings.decisions_topic, 1, 1)])
+        books.service.start()
+        await books.send("before", 50)
+        await books.decided(50)
+        await books.send_unreadable("broken")
+        await books.send("after", 50)
+        await books.waits("kafka")
+        committed = await admin.list_consumer_group_offsets(settings.group)
+        assert committed[TopicPartition(settings.comments_topic, 0)].offset <= 50
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.dead_letter_topic, configs={"min.insync.replicas": "1"})])
+        await books.balance()
+    finally:
+        await admin.close()
