@@ -1,8 +1,10 @@
 """The account of a run, and runs on a real broker and Redis with real workers."""
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 from moderation.bootstrap import make_cluster
 from moderation.broker.publisher import KafkaPublisher
+from moderation.broker.topics import read_all
 from moderation.errors import ConfigurationError
 from moderation.events import Action, Comment, Decision, Timings
 from moderation.review.memory import MemoryQueue
@@ -27,7 +30,7 @@ from moderation.stress.run import Plan, Stress, Topics
 from moderation.stress.texts import authored, own
 from moderation.stress.traffic import Mix, deletion, traffic
 from tests.makers import comment, decision
-from tests.service import Service
+from tests.service import Service, until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -219,6 +222,34 @@ async def test_refused_texts_count_as_dead_letters_and_a_broken_bound_fails(serv
     _, err = await stress(service, "--rate", "20", "--seconds", "1", "--p99", "0.000001", code=1)
     assert "is over 1e-06 s" in err
     assert "lost" not in err
+
+
+async def sending(service: Service) -> bool | None:
+    async with contextlib.aclosing(read_all(make_cluster(service.settings), service.settings.comments_topic)) as events:
+        async for _ in events:
+            return True
+    return None
+
+
+@pytest.mark.parametrize(("interrupts", "code"), [(1, 0), (2, 130)])
+async def test_an_interrupt_ends_the_sending_and_a_second_one_everything(service: Service, interrupts: int, code: int) -> None:
+    if code == 0:
+        service.start()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MODERATION_")} | service.environment
+    command = [sys.executable, "-m", "moderation", "stress", "--rate", "20", "--seconds", "3600", "--json"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        await until(lambda: sending(service), "the first events")
+        process.send_signal(signal.SIGINT)
+        line = await asyncio.to_thread(process.stderr.readline)
+        if interrupts == 2:
+            process.send_signal(signal.SIGINT)
+        out, err = await asyncio.to_thread(process.communicate, None, 100)
+    assert "no more is sent" in line
+    assert process.returncode == code, err
+    if code == 0:
+        assert json.loads(out)["lost"] == 0
+        assert await service.waiting() == []
 
 
 async def test_items_are_looked_for_in_the_queue_itself(service: Service) -> None:

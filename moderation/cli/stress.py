@@ -1,12 +1,9 @@
 """`moderation stress`"""
 
 import asyncio
-import contextlib
-import http.client
 import secrets
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -15,26 +12,19 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from moderation.bootstrap import make_cluster, make_queue
 from moderation.broker.publisher import KafkaPublisher
 from moderation.broker.topics import ends, ensure_topics
-from moderation.cli.rehearsal import tail, worker
+from moderation.cli.account import faults_of, show_account
+from moderation.cli.own_workers import own_workers
 from moderation.config import Settings, load_settings
-from moderation.embedded import free_port
-from moderation.errors import ConfigurationError, ModerationError
+from moderation.errors import ConfigurationError
 from moderation.stress import plot
 from moderation.stress.ledger import Ledger, Report
 from moderation.stress.run import Plan, Stress, Topics
 from moderation.stress.texts import authored, own
 from moderation.stress.traffic import Mix, traffic
-
-READY_WITHIN = 120.0  # seconds for the workers of --workers: the model is loaded, the group joined
-
-
-class WorkersFailed(ModerationError):
-    """the workers of --workers failed"""
 
 
 def stress(
@@ -65,15 +55,19 @@ def stress(
     settings = load_settings()
     mix = _mix(settings, source, 0.1 if flagged is None else flagged, edits)
     plan = Plan(run=secrets.token_hex(3), rate=rate, seconds=seconds, drain=drain, keep=keep)
-    with _workers(settings, workers) as processes:
-        ledger, report = asyncio.run(_run(settings, plan, mix, processes))
+    with own_workers(settings, workers) as processes:
+        try:
+            ledger, report = asyncio.run(_run(settings, plan, mix, processes))
+        except asyncio.CancelledError:
+            typer.echo(f"moderation: run {plan.run} was cut short; its items may still be in the queue", err=True)
+            raise typer.Exit(130) from None
     if picture is not None:
         plot.draw(ledger, picture)
     if as_json:
         typer.echo(msgspec.json.encode(report).decode())
     else:
-        _show(report)
-    if faults := _faults(report, p99):
+        show_account(report)
+    if faults := faults_of(report, p99):
         typer.echo(f"moderation: failed: {'; '.join(faults)}", err=True)
         raise typer.Exit(1)
 
@@ -127,85 +121,9 @@ def _on_interrupt(stop: asyncio.Event) -> None:
     def interrupted() -> None:
         if stop.is_set() and task is not None:
             task.cancel()
+        elif not stop.is_set():
+            typer.echo("moderation: no more is sent; waiting for what is outstanding (interrupt again to end at once)", err=True)
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted)
-
-
-@contextlib.contextmanager
-def _workers(settings: Settings, count: int) -> Iterator[list["subprocess.Popen[bytes]"]]:
-    """Workers in processes of their own, ready. Raises WorkersFailed."""
-    console = Console(stderr=True)
-    with contextlib.ExitStack() as stack:
-        status = stack.enter_context(console.status("starting workers"))
-        started = []
-        for _ in range(count):
-            own_port = settings.model_copy(update={"metrics_port": free_port()})
-            started.append((own_port.metrics_port, *stack.enter_context(worker(own_port, status))))
-        for port, process, log in started:
-            asyncio.run(_ready(settings.metrics_host, port, process, log))
-        status.stop()
-        yield [process for _, process, _ in started]
-
-
-async def _ready(host: str, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    def answered() -> bool:
-        connection = http.client.HTTPConnection(host, port, timeout=5)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
-
-    try:
-        async with asyncio.timeout(READY_WITHIN):
-            while not await asyncio.to_thread(answered):
-                if process.poll() is not None:
-                    raise WorkersFailed(f"exit code {process.returncode}:\n{tail(log)}")
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise WorkersFailed(f"not ready within {READY_WITHIN:.0f} s:\n{tail(log)}") from None
-
-
-def _faults(report: Report, bound: float | None) -> list[str]:
-    found = []
-    if report.lost:
-        named = ", ".join(report.lost_ids[:5])
-        found.append(f"lost = {report.lost} ({named}{', …' if report.lost > 5 else ''})")
-    if report.stale:
-        found.append(f"{report.stale} items in the queue that were decided otherwise since")
-    if report.left or report.unanswered:
-        found.append(f"{report.left} items of the run still in the queue, {report.unanswered} of its deletions not decided yet")
-    if bound is not None and (report.p99 is None or report.p99 > bound):
-        found.append(f"p99 {_seconds(report.p99)} is over {bound:g} s")
-    return found
-
-
-def _show(report: Report) -> None:
-    table = Table("run " + report.run, "")
-    rate = f"{report.achieved_rate:g} a second ({report.wanted_rate:g} wanted)"
-    rows = [
-        ("produced", f"{report.produced} events, {rate}"),
-        ("decided", str(report.decided)),
-        ("superseded by a newer revision", str(report.superseded)),
-        ("filed, found in the queue", str(report.filed)),
-        ("dead-lettered", str(report.dead_lettered)),
-        ("lost", f"{report.lost} ({report.undecided} undecided, {report.unfiled} not in the queue)"),
-        ("stale in the queue", str(report.stale)),
-        ("repeated decisions", str(report.repeated)),
-        ("produced to filed: p50", _seconds(report.p50)),
-        ("p95", _seconds(report.p95)),
-        ("p99", _seconds(report.p99)),
-        ("slowest", _seconds(report.slowest)),
-        ("left in the queue", f"{report.left} ({report.unanswered} deletions not decided yet)"),
-    ]
-    for name, value in rows:
-        table.add_row(name, value)
-    Console().print(table)
-
-
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f} s"

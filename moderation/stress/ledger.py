@@ -84,7 +84,7 @@ class Ledger:
         self._times[key] += 1
         if key not in self._decided:
             self._decided[key] = None if decision.deleted else decision.action
-            self.latencies.append((at, decision.timings.total / 1000))
+            self.latencies.append((at, round(decision.timings.total / 1000, 6)))
         self._close(decision.comment_id, {r for r in self._open.get(decision.comment_id, ()) if r <= decision.revision})
 
     def lettered(self, comment_id: str, revision: int) -> None:

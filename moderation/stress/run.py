@@ -4,24 +4,21 @@ The rate is kept by the clock, not by the answers: what could not be sent in tim
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 import msgspec
 
 from moderation.broker.cluster import Cluster
-from moderation.broker.letters import is_receipt
 from moderation.broker.message import Message
 from moderation.broker.publisher import Publisher
-from moderation.broker.topics import ends, follow
-from moderation.decode import decode
-from moderation.errors import BadEvent, TransientError, UnknownItem
-from moderation.events import Comment, Decision
+from moderation.errors import TransientError, UnknownItem
+from moderation.events import Comment
 from moderation.review.queue import ReviewQueue
 from moderation.stress.ledger import Ledger, Report
 from moderation.stress.traffic import deletion
+from moderation.stress.watch import watched
 
 TICK = 0.02  # seconds between two batches
 LARGEST = 1000  # events of a batch, when there is something to catch up on
@@ -72,7 +69,8 @@ class Stress:
 
     async def run(self, comments: Iterable[Comment]) -> Report:
         """Produce, wait, check, clean up. Raises BrokerUnavailable or QueueUnavailable when they are away for longer than the drain time."""
-        async with self._followed():
+        t, ledgers = self._topics, (self.ledger, self._cleaning)
+        async with watched(self._cluster, t.decisions, t.dead_letters, ledgers=ledgers, clock=lambda: time.monotonic() - self._began):
             self._began = time.monotonic()
             last = await self._produce(comments)
             await self._drained(self.ledger)
@@ -83,42 +81,6 @@ class Stress:
             )
             left = 0 if self._plan.keep else await self._clean()
         return msgspec.structs.replace(report, repeated=self.ledger.repeated(), left=left, unanswered=self._cleaning.outstanding)
-
-    @contextlib.asynccontextmanager
-    async def _followed(self) -> AsyncIterator[None]:
-        """Decisions and dead letters come into the ledgers meanwhile."""
-        followers = []
-        for topic, note in ((self._topics.decisions, self._decision), (self._topics.dead_letters, self._letter)):
-            followers.append(asyncio.create_task(self._follow(topic, await ends(self._cluster, topic), note)))
-        try:
-            yield
-        finally:
-            for task in followers:
-                task.cancel()
-            await asyncio.gather(*followers, return_exceptions=True)
-
-    async def _follow(self, topic: str, since: Mapping[int, int], note: Callable[[Message], None]) -> None:
-        position = dict(since)
-        while True:
-            with contextlib.suppress(TransientError):  # the broker comes back, or the drain time ends the run
-                async with contextlib.aclosing(follow(self._cluster, topic, since=position)) as messages:
-                    async for message in messages:
-                        position[message.partition] = message.offset + 1
-                        note(message)
-            await asyncio.sleep(LOOK_EVERY)
-
-    def _decision(self, message: Message) -> None:
-        with contextlib.suppress(msgspec.MsgspecError):  # not of ours
-            decision = msgspec.json.decode(message.value or b"", type=Decision)
-            for ledger in (self.ledger, self._cleaning):
-                ledger.saw(decision, time.monotonic() - self._began)
-
-    def _letter(self, message: Message) -> None:
-        if not is_receipt(message):
-            with contextlib.suppress(BadEvent):  # not of ours
-                comment = decode(message.value)
-                self.ledger.lettered(comment.comment_id, comment.revision)
-                self._cleaning.lettered(comment.comment_id, comment.revision)
 
     async def _produce(self, comments: Iterable[Comment]) -> float:
         """Returns the seconds until the last was acknowledged."""
@@ -161,13 +123,19 @@ class Stress:
         self._look()
 
     async def _held(self, comment_ids: Iterable[str]) -> dict[str, int | None]:
-        """The revision the queue holds of each comment. Raises QueueUnavailable."""
+        """The revision the queue holds of each comment. Raises QueueUnavailable after waiting for it for the drain time."""
+        deadline = time.monotonic() + self._plan.drain
 
         async def revision(comment_id: str) -> int | None:
-            try:
-                return (await self._queue.get(comment_id)).comment.revision
-            except UnknownItem:
-                return None
+            while True:
+                try:
+                    return (await self._queue.get(comment_id)).comment.revision
+                except UnknownItem:
+                    return None
+                except TransientError:
+                    if time.monotonic() > deadline:
+                        raise
+                    await asyncio.sleep(LOOK_EVERY)
 
         found: dict[str, int | None] = {}
         ids = list(comment_ids)
