@@ -15,7 +15,7 @@ from moderation.config import PREFIX, Settings
 from moderation.decode import REASONS
 from moderation.events import Action, Comment, Decision, Verdict
 from moderation.metrics import Metrics
-from moderation.review.queue import Outcome
+from moderation.review.records import Outcome
 
 HERE = Path(__file__).parent
 GENERATED = "<!-- Written by docs/render.py from the code; change it there. -->\n"
@@ -56,8 +56,8 @@ def metrics() -> str:
         + ", ".join(f"`{o}`" for o in Outcome)
         + "; `reason` is "
         + ", ".join(f"`{r}`" for r in (*REASONS, "model_refused"))
-        + "; `state` is `ready` or `leased`; `dependency` is `redis` or `kafka`; `category` is that of the most urgent reason, or the rule "
-        "(`empty`, `deleted`, `none`); `stage` and `step` are `decode`, `normalise`, `score`, `decide`, `file`, `publish`.\n"
+        + "; `state` is `ready` or `leased`; `dependency` is `model`, `redis` or `kafka`; `category` is that of the most urgent reason, or the rule "
+        "(`empty`, `deleted`, `unscored`, `none`); `stage` and `step` are `decode`, `normalise`, `score`, `decide`, `file`, `publish`.\n"
     )
     return GENERATED + intro + "\n".join(rows) + values
 

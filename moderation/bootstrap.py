@@ -1,6 +1,7 @@
 """The composition root: Settings in, wired parts out. The one place that picks implementations."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,23 +20,27 @@ from moderation.logs import logger
 from moderation.metrics import Metrics
 from moderation.pipeline import Pipeline
 from moderation.policy.policy import Policy, load_policy
+from moderation.progress import Progress
 from moderation.review.connect import connect
 from moderation.review.queue import ReviewQueue
 from moderation.review.redis import RedisQueue
 from moderation.scoring.fake import FakeScorer
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
+from moderation.scoring.probed import ProbedScorer
 from moderation.scoring.scorer import Scorer
 from moderation.seeds import seed
 from moderation.stream import consume
 from moderation.tls import client_context
 
+MODEL_TIMEOUT = 5.0  # seconds for a probe
 
-def make_scorer(settings: Settings) -> Scorer:
-    """The scorer MODERATION_MODEL names. Raises ConfigurationError when it cannot be loaded."""
-    if settings.model == "fake":
-        return FakeScorer()
+
+def make_scorer(settings: Settings, on_progress: Callable[[], None] = lambda: None) -> Scorer:
+    """The scorer MODERATION_MODEL names; it calls `on_progress` as it works. Raises ConfigurationError when it cannot be loaded."""
+    if settings.model.startswith("fake"):
+        return FakeScorer(broken=settings.model == "fake:broken")
     folder = BUILTIN if settings.model == "builtin" else Path(settings.model.removeprefix("onnx:"))
-    return OnnxScorer(folder, settings.threads)
+    return OnnxScorer(folder, settings.threads, on_progress)
 
 
 def make_policy(settings: Settings) -> Policy:
@@ -80,13 +85,20 @@ async def work(settings: Settings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    metrics, health = Metrics(), Health("model", "redis", "kafka")
+    metrics, health, progress = Metrics(), Health("model", "redis", "kafka"), Progress()
     url, stop_serving = _serve_health(health, metrics, settings)
     logger("worker").info("metrics", url=f"{url}/metrics")
-    policy, scorer = make_policy(settings), make_scorer(settings)
+    policy = make_policy(settings)
+    scorer = ProbedScorer(make_scorer(settings, progress.advance), metrics=metrics, health=health)
     health.set("model", True)
+    metrics.dependency_up.labels("model").set(1)
     cluster = make_cluster(settings)
     queue, publisher = make_queue(settings), KafkaPublisher(cluster)
+
+    async def observe() -> None:
+        await observe_queue(queue, metrics, health)
+        await observe_model(scorer, health)
+
     try:
         if not await _wait_for_dependencies(settings, queue, health, stop):
             return 0
@@ -96,11 +108,13 @@ async def work(settings: Settings) -> int:
                 publisher=publisher,
                 metrics=metrics,
                 health=health,
+                progress=progress,
                 decisions_topic=settings.decisions_topic,
                 dead_letter_topic=settings.dead_letter_topic,
                 longest_pause=settings.retry_max_wait,
             ),
             health,
+            progress,
             cluster=cluster,
             group=settings.group,
             topic=settings.comments_topic,
@@ -108,7 +122,7 @@ async def work(settings: Settings) -> int:
             batch_wait=settings.batch_wait,
             session_timeout=settings.session_timeout,
             commit_interval=settings.commit_interval,
-            observe=lambda: observe_queue(queue, metrics, health),
+            observe=observe,
             stop=stop,
         )
     finally:
@@ -131,6 +145,13 @@ async def observe_queue(queue: ReviewQueue, metrics: Metrics, health: Health) ->
     metrics.queue_depth.labels("ready").set(depth.ready)
     metrics.queue_depth.labels("leased").set(depth.leased)
     metrics.queue_oldest_seconds.set(depth.oldest_seconds)
+
+
+async def observe_model(scorer: ProbedScorer, health: Health) -> None:
+    """Notice when a broken model is well again while no comments come."""
+    if "model" in health.missing():
+        with contextlib.suppress(TimeoutError):  # a batch is in its hands, which will tell as well
+            await asyncio.wait_for(scorer.try_again(), MODEL_TIMEOUT)
 
 
 def _serve_health(health: Health, metrics: Metrics, settings: Settings) -> tuple[str, Callable[[], None]]:

@@ -61,7 +61,10 @@ class Settings(BaseSettings):
     session_timeout: Annotated[float, Field(ge=6)] = Field(10.0, description="Seconds without a heartbeat until Kafka hands a worker's partitions to another.")
     commit_interval: Seconds = Field(0.5, description="Seconds between offset commits.")
     retry_max_wait: Seconds = Field(15.0, description="Longest pause between two tries while Redis or Kafka is down.")
-    model: str = Field("builtin", description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, or fake (for tests: no model).")
+    model: str = Field(
+        "builtin",
+        description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, fake (for tests: no model) or fake:broken (one that refuses everything).",
+    )
     threads: int = Field(0, ge=0, description="Threads of the model; 0 means one per core.")
     policy: Path | None = Field(None, description="The policy file; the default policy that ships when unset.")
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics, /livez and /readyz.")
@@ -105,8 +108,8 @@ class Settings(BaseSettings):
     @field_validator("model")
     @classmethod
     def _known_model(cls, value: str) -> str:
-        if value not in {"builtin", "fake"} and not (value.startswith("onnx:") and len(value) > len("onnx:")):
-            raise ValueError("expected builtin, onnx:FOLDER or fake")
+        if value not in {"builtin", "fake", "fake:broken"} and not (value.startswith("onnx:") and len(value) > len("onnx:")):
+            raise ValueError("expected builtin, onnx:FOLDER, fake or fake:broken")
         return value
 
     @model_validator(mode="after")

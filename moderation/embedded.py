@@ -36,7 +36,9 @@ class EmbeddedServer:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 cwd=log.parent,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509  # one system call, no locks
+                # Both programs obey the terminal's Ctrl-C even when told to ignore it; they must outlive the worker, which stops in good order.
+                process_group=0,
+                preexec_fn=end_with_parent,  # noqa: PLW1509  # one system call, no locks
             )
 
     def __enter__(self) -> Self:
@@ -122,8 +124,7 @@ def _wait_for_port(name: str, process: subprocess.Popen[bytes], port: int, log: 
     raise ConfigurationError(f"the embedded {name} did not start on port {port}: {tail}")
 
 
-def _end_with_parent() -> None:
-    """On Linux, ask for SIGTERM when the parent dies, however it dies; and keep the terminal's Ctrl-C for the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def end_with_parent() -> None:
+    """For a new process, before its program starts: on Linux, ask for SIGTERM when the parent dies, however it dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -7,13 +7,20 @@
     ├── ScoringError                the model refused a text
     ├── TransientError              wait in place and try again; nothing is acknowledged
     │   ├── QueueUnavailable
-    │   └── BrokerUnavailable
+    │   ├── BrokerUnavailable
+    │   └── ScorerUnavailable       the model refuses even a harmless text: the policy says who waits
     └── ReviewError                 a moderator's action that cannot be done
-        ├── LeaseLost
-        └── UnknownItem
+        ├── UnknownItem
+        ├── TooLate                 to undo
+        └── Conflict                somebody or something was first
+            ├── LeaseLost           another moderator has the item
+            ├── AlreadyDecided      another moderator decided it
+            └── ItemChanged         edited, deleted, withdrawn, expired
 
 No message ever holds the text of a comment.
 """
+
+from typing import ClassVar
 
 
 class ModerationError(Exception):
@@ -49,22 +56,57 @@ class ScoringError(ModerationError):
 class TransientError(ModerationError):
     """something the service needs is not reachable"""
 
+    dependency: ClassVar[str] = "unknown"  # what it is called in metrics, logs and /readyz
+
 
 class QueueUnavailable(TransientError):
     """the review queue (Redis) is not reachable"""
 
+    dependency = "redis"
+
 
 class BrokerUnavailable(TransientError):
     """Kafka is not reachable"""
+
+    dependency = "kafka"
+
+
+class ScorerUnavailable(TransientError):
+    """the model cannot score"""
+
+    dependency = "model"
 
 
 class ReviewError(ModerationError):
     """the review action cannot be done"""
 
 
-class LeaseLost(ReviewError):
+class UnknownItem(ReviewError):
+    """no such item in the review queue"""
+
+
+class TooLate(ReviewError):
+    """the time to undo this verdict is over"""
+
+
+class Conflict(ReviewError):
+    """the item is not as you saw it"""
+
+    def __init__(self, comment_id: str, *, state: str = "", moderator: str = "", verdict: str = "") -> None:
+        super().__init__(" ".join(part for part in (comment_id, state and f"is {state}", moderator and f"by {moderator}", verdict and f"({verdict})") if part))
+        self.comment_id = comment_id
+        self.state = state  # what it is now
+        self.moderator = moderator  # who has it, or decided it
+        self.verdict = verdict  # what they decided
+
+
+class LeaseLost(Conflict):
     """the item is no longer leased to you"""
 
 
-class UnknownItem(ReviewError):
-    """no such item in the review queue"""
+class AlreadyDecided(Conflict):
+    """somebody else decided first"""
+
+
+class ItemChanged(Conflict):
+    """the comment was edited, deleted or withdrawn meanwhile"""

@@ -89,12 +89,13 @@ class Scores(Record, frozen=True):
     values: Mapping[str, float]
     spans: tuple[Span, ...] = ()  # for long texts: the window that scored highest, per category
     tokens: int = 0  # model tokens read, over all windows
+    unscored: bool = False  # there was something to read, and no model that could
 
 
 class Reason(Record, frozen=True, omit_defaults=False):
     """Why the policy acted: one rule that fired."""
 
-    rule: str  # threshold | empty | deleted
+    rule: str  # threshold | empty | deleted | unscored
     category: str | None = None
     score: float | None = None
     threshold: float | None = None
@@ -140,12 +141,16 @@ class VerdictKind(StrEnum):
 
 
 class Verdict(Record, frozen=True, omit_defaults=False):
-    """What a moderator decided."""
+    """What a moderator decided, or took back."""
 
+    verdict_id: str  # unique, and the same when the event is repeated; later verdicts have later ids
     comment_id: str
     revision: int
     verdict: VerdictKind
     moderator: str  # pseudonymous id
     reason: str | None = None  # a short code: harassment, incitement, …
+    decided_at: str = ""  # RFC 3339
     queue_seconds: float = 0.0  # from filed to decided
-    overturned: bool = False  # a person approved what the machine held
+    overturned: bool = False  # a person approved what the machine filed
+    undone: bool = False  # this verdict no longer counts; the comment is in the queue again
+    undoes: str | None = None  # with `undone`: the verdict_id that was taken back

@@ -12,7 +12,8 @@ from moderation.metrics import Metrics
 from moderation.normalise import Normalised, normalise
 from moderation.policy.policy import Policy
 from moderation.policy.rules import decide
-from moderation.review.queue import Change, ReviewQueue
+from moderation.review.queue import ReviewQueue
+from moderation.review.records import Change, Outcome
 from moderation.scoring.scorer import Scorer
 
 NOTHING = Scores(values={})
@@ -31,28 +32,40 @@ class Pipeline:
         metrics.model.info({"id": ref.id, "version": ref.version})
         metrics.policy.info({"id": policy.ref.id, "version": policy.ref.version})
 
-    async def run(self, comments: Sequence[Comment], received: Sequence[float] | None = None) -> list[Decision]:
-        """One decision a comment, same order, after everything that needs a person is filed. Safe to repeat.
+    async def run(self, comments: Sequence[Comment], received: Sequence[float] | None = None, *, unscored: bool = False) -> list[Decision]:
+        """The decisions to publish, in the comments' order, after everything that needs a person is filed. Safe to repeat.
 
-        `received` are the broker's timestamps (Unix seconds). Raises ScoringError or QueueUnavailable; then nothing is half done
-        that a repeat would not do again with the same effect.
+        A decision that came too late is left out: a newer revision or the comment's deletion was here before, and whoever takes the last
+        event of a comment for its state would go back in time. `received` are the broker's timestamps (Unix seconds).
+        With `unscored` the model is not asked, and what it should have read is filed for review.
+        Raises ScoringError, ScorerUnavailable or QueueUnavailable; then nothing is half done that a repeat would not do again with the same
+        effect.
         """
         with self._metrics.stage("normalise"):
             texts = [normalise(c.text) for c in comments]  # pure, cheap
         began = time.perf_counter()
-        scores = await self._score(comments, texts)  # one heavy call for the batch
+        scores = _unread(comments, texts) if unscored else await self._score(comments, texts)  # one heavy call for the batch
         seconds = time.perf_counter() - began
         with self._metrics.stage("decide"):
             decisions = [decide(self._policy, self._scorer.info.ref, c, s) for c, s in zip(comments, scores, strict=True)]
         with self._metrics.stage("file"):
             outcomes = await self._queue.apply([_change(c, d) for c, d in zip(comments, decisions, strict=True)])  # idempotent
-        for outcome in outcomes:
+        timely = []
+        for i, (decision, outcome) in enumerate(zip(decisions, outcomes, strict=True)):
             self._metrics.filed.labels(outcome).inc()
-        return [self._finished(d, seconds, received[i] if received else None) for i, d in enumerate(decisions)]
+            if _too_late(decision, outcome):
+                self._log.info("too late", comment_id=decision.comment_id, revision=decision.revision, outcome=outcome.value)
+            else:
+                timely.append(self._finished(decision, seconds, received[i] if received else None))
+        return timely
+
+    def waits_for_model(self, comment: Comment) -> bool:
+        """While the model is broken: the policy has this comment wait for it. What holds nothing to read never waits."""
+        return _readable(comment, normalise(comment.text)) and self._policy.when_unscored_for(comment.site, comment.section) == "wait"
 
     async def _score(self, comments: Sequence[Comment], texts: Sequence[Normalised]) -> list[Scores]:
         """Scores for every comment; none for what holds nothing to read."""
-        readable = [i for i, (c, t) in enumerate(zip(comments, texts, strict=True)) if t.text.strip() and not c.deleted]
+        readable = [i for i, (c, t) in enumerate(zip(comments, texts, strict=True)) if _readable(c, t)]
         scores = [NOTHING] * len(texts)
         if readable:
             with self._metrics.stage("score"), self._metrics.score_seconds.time():
@@ -69,6 +82,8 @@ class Pipeline:
             self._metrics.end_to_end_seconds.observe(total)
         top = decision.reasons[0] if decision.reasons else Reason(rule="none")
         self._metrics.decided.labels(decision.action.value, top.category or top.rule).inc()
+        if top.rule == "unscored":
+            self._metrics.unscored.inc()
         self._log.info(
             "decided",
             comment_id=decision.comment_id,
@@ -84,10 +99,24 @@ class Pipeline:
         return msgspec.structs.replace(decision, decided_at=datetime.now(UTC).isoformat(timespec="milliseconds"), timings=times)
 
 
+def _readable(comment: Comment, text: Normalised) -> bool:
+    return bool(text.text.strip()) and not comment.deleted
+
+
+def _unread(comments: Sequence[Comment], texts: Sequence[Normalised]) -> list[Scores]:
+    """No scores, and whether there should have been some."""
+    return [Scores(values={}, unscored=_readable(c, t)) for c, t in zip(comments, texts, strict=True)]
+
+
 def _change(comment: Comment, decision: Decision) -> Change:
     """What the queue has to know: file it, or see that nothing older stays filed."""
     needs_person = decision.action is not Action.PUBLISH
     return Change(comment=comment, item=ReviewItem(comment=comment, decision=decision) if needs_person else None)
+
+
+def _too_late(decision: Decision, outcome: Outcome) -> bool:
+    """Something newer was here. A deletion that comes again is no such case: its decision may not have been published yet."""
+    return outcome is Outcome.STALE or (outcome is Outcome.DELETED and not decision.deleted)
 
 
 def _in_original(scores: Scores, text: Normalised) -> Scores:

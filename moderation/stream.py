@@ -23,19 +23,22 @@ from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from moderation.batch import BatchHandler
 from moderation.broker.cluster import Cluster
-from moderation.broker.message import Message
+from moderation.broker.message import Message, headers
 from moderation.health import Health
 from moderation.logs import logger
+from moderation.progress import Progress
 
 EXIT_IMPOSSIBLE = 70  # EX_SOFTWARE: let a supervisor restart us; nothing was acknowledged
 # A batch may wait for Redis for hours; Kafka must not take that for a dead consumer. Heartbeats say who is alive.
 MAX_POLL_INTERVAL = 24 * 3600.0
 OBSERVE_EVERY = 2.0
+STOP_WITHIN = 15.0  # seconds; supervisors kill after 30 as a rule
 
 
 async def consume(
     handler: BatchHandler,
     health: Health,
+    progress: Progress,
     *,
     cluster: Cluster,
     group: str,
@@ -47,7 +50,7 @@ async def consume(
     observe: Callable[[], Awaitable[None]],
     stop: asyncio.Event,
 ) -> int:
-    """Consume until `stop` is set, then finish what is in flight. Returns the exit code. `observe` runs every few seconds."""
+    """Consume until `stop` is set, then finish what is in flight, within reason. Returns the exit code. `observe` runs every few seconds."""
     folder = tempfile.mkdtemp(prefix="moderation-faust-")
     app = faust.App(
         group,
@@ -58,7 +61,7 @@ async def consume(
         web_enabled=False,
         key_serializer="raw",
         value_serializer="raw",
-        topic_allow_declare=False,  # broker.py creates topics
+        topic_allow_declare=False,  # bootstrap creates topics
         topic_disable_leader=True,
         stream_wait_empty=True,
         stream_buffer_maxsize=max(2 * batch_size, 256),
@@ -83,14 +86,29 @@ async def consume(
                 await asyncio.wait_for(stop.wait(), OBSERVE_EVERY)
         broken = app.crashed or _failed(starting)
         log.info("stopping", broken=broken)
-        if starting.done():
-            await app.stop()
+        stopped = starting.done() and await _stopped(app, health, progress)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if broken or not starting.done():
+    if broken or not stopped:
         # Faust's threads may wait for a broker that never answers; there is nothing of ours left to lose.
         _leave(EXIT_IMPOSSIBLE if broken else 0)
     return 0
+
+
+async def _stopped(app: faust.App, health: Health, progress: Progress) -> bool:
+    """What is in flight is done and committed. False when that takes too long, or waits for what is away: Kafka will deliver it again.
+
+    Faust itself would wait for ever, for a broker to take its last commit or for the batch in hand.
+    """
+    stopping = asyncio.create_task(app.stop())
+    patience = asyncio.get_running_loop().time() + STOP_WITHIN
+    while not stopping.done():
+        health.beat()
+        if progress.waiting_for or asyncio.get_running_loop().time() > patience:
+            logger("stream").warning("left in flight", step=progress.step, waiting_for=progress.waiting_for)
+            return False
+        await asyncio.wait({stopping}, timeout=0.2)
+    return True
 
 
 def _attach(app: faust.App, handler: BatchHandler, health: Health, *, topic: str, batch_size: int, batch_wait: float) -> None:
@@ -138,7 +156,15 @@ def _leave(code: int) -> NoReturn:
 
 def _message(event: Any) -> Message:
     raw = event.message
-    return Message(topic=raw.topic, key=raw.key, value=raw.value, partition=raw.partition, offset=raw.offset, timestamp=raw.timestamp)
+    return Message(
+        topic=raw.topic,
+        key=raw.key,
+        value=raw.value,
+        headers=headers(raw.headers),
+        partition=raw.partition,
+        offset=raw.offset,
+        timestamp=raw.timestamp,
+    )
 
 
 def _give_up(error: BaseException) -> None:

@@ -1,12 +1,19 @@
 """Real parts for every test that wants them: the embedded broker and Redis, started once a run."""
 
 import os
-from collections.abc import Iterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from moderation.embedded import embedded_broker, embedded_redis
+from moderation.review.memory import MemoryQueue
+from moderation.review.queue import ReviewQueue
+from moderation.review.redis import RedisQueue
+from moderation.review.redis_journal import RedisJournal
+from tests.reviewing import UNDO, Clock, Subject
 from tests.servers import ApacheKafka, Program, debian_redis
 
 
@@ -40,6 +47,27 @@ def redis_server(tmp_path: Path) -> Iterator[Program]:
     """A durable Redis of the test's own, to end and to pause."""
     with debian_redis(tmp_path) as redis:
         yield redis
+
+
+@pytest.fixture(params=["redis", "memory"])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    """A review queue with its journal: the real one and its twin."""
+    if request.param == "memory":
+        clock = Clock(1_000_000.0, tick=1e-3)
+        memory = MemoryQueue(clock, undo=UNDO)
+        yield Subject(memory, memory.journal, clock)
+        return
+    offset = Clock(0.0)
+    redis = Redis.from_url(request.getfixturevalue("redis_url"))
+    prefix = f"test-{uuid.uuid4().hex}"
+    queue = RedisQueue(redis, prefix=prefix, undo=UNDO, clock_offset=offset)
+    yield Subject(queue, RedisJournal(redis, prefix=prefix), offset)
+    await queue.close()
+
+
+@pytest.fixture
+def queue(subject: Subject) -> ReviewQueue:
+    return subject.queue
 
 
 @pytest.fixture(autouse=True)

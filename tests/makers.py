@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from moderation.events import Action, Author, Comment, Decision, ModelRef, PolicyRef, Reason, ReviewItem
+from moderation.events import Action, Author, Comment, Decision, ModelRef, Parent, PolicyRef, Reason, ReviewItem
 from moderation.policy.policy import Policy, parse_policy
-from moderation.review.queue import Change
+from moderation.review.records import Change
 
 POLICY = """
 id = "test"
@@ -26,24 +26,42 @@ def comment(comment_id: str = "c1", text: str = "hello", **fields: Any) -> Comme
     return Comment(comment_id=comment_id, text=text, **fields)
 
 
-def decision(comment_id: str = "c1", *, priority: float = 0.9, action: Action = Action.HOLD, revision: int = 1) -> Decision:
+def decision(comment_id: str = "c1", *, priority: float = 0.9, action: Action = Action.HOLD, revision: int = 1, category: str = "incitement") -> Decision:
     return Decision(
         comment_id=comment_id,
         revision=revision,
         action=action,
         priority=priority,
-        reasons=(Reason(rule="threshold", category="incitement", score=priority, threshold=0.5),),
-        scores={"incitement": priority},
+        reasons=(Reason(rule="threshold", category=category, score=priority, threshold=0.5),),
+        scores={category: priority},
         spans=(),
         model=ModelRef(id="fake", version="0"),
         policy=PolicyRef(id="test", version="0"),
     )
 
 
-def filing(comment_id: str = "c1", *, priority: float = 0.9, revision: int = 1, author: str | None = None, text: str = "hello") -> Change:
+def filing(
+    comment_id: str = "c1",
+    *,
+    priority: float = 0.9,
+    revision: int = 1,
+    author: str | None = None,
+    text: str = "hello",
+    category: str = "incitement",
+    parent: str | None = None,
+    quote: str | None = None,
+    **fields: Any,
+) -> Change:
     """A change that files an item."""
-    c = comment(comment_id, text, revision=revision, author=Author(id=author) if author else None)
-    return Change(comment=c, item=ReviewItem(comment=c, decision=decision(comment_id, priority=priority, revision=revision)))
+    c = comment(
+        comment_id,
+        text,
+        revision=revision,
+        author=Author(id=author) if author else None,
+        parent=Parent(id=parent, text=quote) if parent else None,
+        **fields,
+    )
+    return Change(comment=c, item=ReviewItem(comment=c, decision=decision(comment_id, priority=priority, revision=revision, category=category)))
 
 
 def passing(comment_id: str = "c1", *, revision: int = 1) -> Change:

@@ -25,7 +25,7 @@ from moderation.broker.topics import ensure_topics, follow, read_all
 from moderation.config import Settings, load_settings
 from moderation.embedded import free_port
 from moderation.events import Decision
-from moderation.review.queue import Waiting
+from moderation.review.records import Waiting
 from tests.makers import POLICY
 
 WITHIN = 60.0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -96,6 +97,23 @@ async def test_bad_input_is_dead_lettered_and_the_stream_goes_on(service: Servic
     assert {m.value for m in letters} >= set(bad.values())
 
 
+async def test_revisions_that_arrive_in_the_wrong_order_never_lead_back_in_time(service: Service) -> None:
+    ids = [f"c{i}" for i in range(40)]
+    shuffled = random.Random(5)
+    sent = [{"comment_id": i, "revision": r, "text": "fake:incitement=0.9" if r == 4 else "fine"} for i in ids for r in (1, 2, 3, 4)]
+    sent += [{"comment_id": i, "deleted": True, "revision": 5} for i in ids[:10]]
+    shuffled.shuffle(sent)
+    await service.send(sent)
+    service.start()
+    decisions = await service.decided(
+        lambda found: {d.comment_id for d in found if d.deleted} == set(ids[:10]) and {d.comment_id for d in found if d.revision == 4} >= set(ids[10:])
+    )
+    for comment_id in ids:
+        published = [(d.revision, d.deleted) for d in decisions if d.comment_id == comment_id]
+        assert published == sorted(set(published))
+    assert sorted(w.item.comment.comment_id for w in await service.waiting()) == sorted(ids[10:])
+
+
 async def test_redis_down_at_start_is_waited_for(kafka_server: str, tmp_path: Path) -> None:
     port = free_port()
     service = Service(kafka_server, f"redis://127.0.0.1:{port}/0", tmp_path)
@@ -152,6 +170,38 @@ async def test_sigterm_is_obeyed_while_joining_the_group(redis_url: str, tmp_pat
             service.stop()
 
 
+async def test_sigterm_is_obeyed_while_a_batch_waits_for_redis(kafka_server: str, tmp_path: Path) -> None:
+    with embedded_redis(tmp_path) as redis:
+        service = Service(kafka_server, f"redis://127.0.0.1:{redis.port}/0", tmp_path)
+        await service.topics()
+        worker = service.start()
+        try:
+            await worker.answers("/readyz", 200)
+            redis.kill()
+            await service.send(list(comments(20)))
+            await until(lambda: _waits(worker, "file"), "the batch to wait")
+            assert await worker.terminate() == 0
+        finally:
+            service.stop()
+
+
+async def test_sigterm_is_obeyed_when_kafka_has_gone(redis_url: str, tmp_path: Path) -> None:
+    with embedded_broker(tmp_path) as broker:
+        service = Service(f"127.0.0.1:{broker.port}", redis_url, tmp_path)
+        await service.topics()
+        worker = service.start()
+        try:
+            await worker.answers("/readyz", 200)
+            broker.kill()
+            assert await worker.terminate() == 0
+        finally:
+            service.stop()
+
+
+async def _waits(worker: Worker, step: str) -> bool | None:
+    return f'"step": "{step}"' in worker.log.read_text() or None
+
+
 async def _logged(worker: Worker, event: str) -> bool | None:
     return f'"event": "{event}"' in worker.log.read_text() or None
 
@@ -195,6 +245,39 @@ async def test_a_broker_that_stops_answering_in_the_middle_loses_nothing(redis_u
             await worker.answers("/readyz", 200)
         finally:
             service.stop()
+
+
+async def test_a_broken_model_is_waited_for_and_dead_letters_nothing(service: Service) -> None:
+    await service.send(list(comments(100)))
+    service.environment["MODERATION_MODEL"] = "fake:broken"
+    broken = service.start()
+    await until(lambda: _reported(broken, 'moderation_dependency_up{dependency="model"} 0.0'), "the model to be missed")
+    assert "model" in await broken.answers("/readyz", 503)
+    assert await broken.answers("/livez", 200)
+    broken.kill()
+    service.environment["MODERATION_MODEL"] = "fake"
+    service.start()
+    assert len(await service.decided_ids(f"c{i}" for i in range(100))) == 100
+    assert len(await service.waiting()) == 10
+    assert await service.letters() == []
+
+
+async def test_with_a_broken_model_the_policy_may_have_everything_reviewed(service: Service) -> None:
+    policy = service.folder / "policy.toml"
+    policy.write_text('when_unscored = "review"\n' + policy.read_text(encoding="utf-8"), encoding="utf-8")
+    service.environment["MODERATION_MODEL"] = "fake:broken"
+    await service.send(list(comments(100)))
+    worker = service.start()
+    decisions = await service.decided(lambda found: len(found) >= 100)
+    assert {(d.action, d.reasons[0].rule) for d in decisions} == {(Action.REVIEW, "unscored")}
+    assert len(await service.waiting()) == 100
+    assert "moderation_comments_unscored_total 100.0" in await worker.answers("/metrics", 200)
+    assert "model" in await worker.answers("/readyz", 503)
+    assert await worker.terminate() == 0
+
+
+async def _reported(worker: Worker, line: str) -> bool | None:
+    return line in worker.probe("/metrics")[1].splitlines() or None
 
 
 async def test_two_workers_share_the_partitions_and_lose_nothing(service: Service) -> None:

@@ -26,6 +26,7 @@ def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ["queue", "peek"],
         ["dlq", "list"],
         ["dlq", "replay"],
+        ["stress"],
         ["model", "info"],
         ["model", "train"],
     ],
@@ -107,6 +108,15 @@ def test_policy_check_shows_the_thresholds(tmp_path: Path) -> None:
     assert found.returncode == 0
     assert "mine" in found.stdout
     assert "0.66" in found.stdout
+
+
+def test_policy_check_says_who_waits_for_a_broken_model(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('id = "x"\nwhen_unscored = "review"\n[categories]\n[[overrides]]\nsection = "kids"\nwhen_unscored = "wait"\n', encoding="utf-8")
+    found = run("policy", "check", str(file))
+    assert found.returncode == 0
+    assert "when the model cannot score: file for review, unscored" in found.stdout
+    assert "override for section kids: when the model cannot score: wait for it" in found.stdout
 
 
 def test_a_wrong_policy_exits_2_with_its_line(tmp_path: Path) -> None:

@@ -69,6 +69,29 @@ def test_an_override_can_switch_a_threshold_off() -> None:
     assert decide(policy(OVERRIDES), MODEL, comment(section="letters"), scores(insult=1.0)).action is Action.PUBLISH
 
 
+@pytest.mark.parametrize(
+    ("site", "section", "expected"),
+    [(None, None, "wait"), ("daily", "kids", "review"), ("daily", "world", "wait"), ("weekly", "kids", "wait"), ("weekly", "letters", "review")],
+)
+def test_who_waits_for_a_broken_model_is_said_for_a_site_and_section(site: str | None, section: str | None, expected: str) -> None:
+    content = OVERRIDES.replace('section = "kids"', 'section = "kids"\nwhen_unscored = "review"')
+    content += '[[overrides]]\nsite = "weekly"\nsection = "world"\nwhen_unscored = "wait"\n'
+    content = content.replace('section = "letters"', 'section = "letters"\nwhen_unscored = "review"')
+    assert policy(content).when_unscored_for(site, section) == expected
+
+
+def test_an_override_that_says_nothing_of_a_broken_model_leaves_it_as_it_is() -> None:
+    found = policy('when_unscored = "review"' + OVERRIDES)
+    assert {found.when_unscored_for(site, section) for site, section in [("daily", "kids"), ("daily", "letters"), (None, None)]} == {"review"}
+
+
+def test_an_unscored_comment_is_reviewed_behind_all_that_the_default_thresholds_flag() -> None:
+    found = decide(policy(), MODEL, comment(), Scores(values={}, unscored=True))
+    assert (found.action, [r.rule for r in found.reasons], found.scores) == (Action.REVIEW, ["unscored"], {})
+    flagged = [rule.weight * rule.review for rule in load_policy(seed("policy.toml")).categories.values() if rule.review is not None]
+    assert 0 < found.priority < min(flagged)
+
+
 def test_the_version_is_the_contents() -> None:
     assert policy().ref.version == policy().ref.version != parse_policy('id = "test"\n[categories.insult]\nreview = 0.1').ref.version
 
@@ -84,6 +107,9 @@ def test_the_version_is_the_contents() -> None:
         ('id = "x"\n[categories.insult]\nreview = 0.9\nhold = 0.5', ["p.toml:4: categories.insult.hold", "at least review"]),
         ('id = "x"\n[categories.insult]\nrewiev = 0.9', ["p.toml:3: categories.insult.rewiev", "unknown field"]),
         ('id = "x"\n[categories]\n[[overrides]]\n[overrides.categories.insult]\nreview = 0.5', ["p.toml:3: overrides[0]", "a site, a section or both"]),
+        ('id = "x"\nwhen_unscored = "publish"\n[categories]', ["p.toml:2: when_unscored"]),
+        ('id = "x"\n[categories]\n[[overrides]]\nsite = "a"', ["p.toml:3: overrides[0]", "categories, when_unscored or both"]),
+        ('id = "x"\n[categories]\n[[overrides]]\nsite = "a"\nwhen_unscored = true', ["p.toml:5: overrides[0].when_unscored"]),
         ('id = "x"\n[categories]\n[[overrides]]\nsite = "a"\n[overrides.categories.insult]\nreview = 2.0', ["p.toml:6: overrides[0].categories.insult.review"]),
     ],
 )

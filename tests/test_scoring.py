@@ -3,14 +3,19 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument, RuntimeException
 
-from moderation.errors import ConfigurationError, ScoringError
+from moderation.errors import ConfigurationError, ScorerUnavailable, ScoringError
 from moderation.events import CATEGORIES
+from moderation.health import Health
+from moderation.metrics import Metrics
 from moderation.scoring.fake import FakeScorer
 from moderation.scoring.onnx import OnnxScorer
+from moderation.scoring.probed import ProbedScorer
 from moderation.scoring.scorer import Scorer
 from moderation.scoring.windows import merge, split
 
@@ -43,8 +48,34 @@ async def test_the_fake_scorer_scores_as_it_is_told() -> None:
         await FakeScorer().score(["fake:refuse"])
 
 
+@pytest.fixture
+def probed() -> tuple[ProbedScorer, FakeScorer, Health, Metrics]:
+    inside, health, metrics = FakeScorer(), Health("model"), Metrics()
+    return ProbedScorer(inside, metrics=metrics, health=health), inside, health, metrics
+
+
+async def test_a_text_that_is_refused_by_a_working_model_is_at_fault(probed: tuple[ProbedScorer, FakeScorer, Health, Metrics]) -> None:
+    scorer, _, health, _ = probed
+    with pytest.raises(ScoringError):
+        await scorer.score(["fake:refuse"])
+    assert health.missing() == []
+
+
+async def test_a_model_that_refuses_a_harmless_text_too_is_not_available_until_it_is_well(probed: tuple[ProbedScorer, FakeScorer, Health, Metrics]) -> None:
+    scorer, inside, health, metrics = probed
+    inside.broken = True
+    with pytest.raises(ScorerUnavailable):
+        await scorer.score(["hello"])
+    await scorer.try_again()
+    assert health.missing() == ["model"]
+    assert metrics.registry.get_sample_value("moderation_dependency_up", {"dependency": "model"}) == 0
+    inside.broken = False
+    await scorer.try_again()
+    assert health.missing() == []
+
+
 @pytest.fixture(scope="module")
-def builtin() -> Iterator[Scorer]:
+def builtin() -> Iterator[OnnxScorer]:
     """The model that ships."""
     scorer = OnnxScorer()
     yield scorer
@@ -78,6 +109,44 @@ class TestTheModelThatShips:
     async def test_a_text_of_the_greatest_length_is_scored(self, builtin: Scorer) -> None:
         (found,) = await builtin.score(["word " * 13_000])
         assert found.tokens >= 13_000
+
+    async def test_a_failure_anywhere_in_it_is_a_scoring_error_that_does_not_quote(self, builtin: OnnxScorer) -> None:
+        class Failing:
+            """A session whose run ends as onnxruntime's do: with an exception of its own."""
+
+            def __init__(self, answer: object) -> None:
+                self.answer = answer
+
+            def run(self, *_: object) -> object:
+                if isinstance(self.answer, Exception):
+                    raise self.answer
+                return self.answer
+
+        works = builtin._session
+        answers: tuple[object, ...] = (
+            RuntimeException("secret text"),
+            InvalidArgument("secret text"),
+            MemoryError(),
+            [],
+            [np.zeros((9, 2))],
+            [np.full((1, 8), np.nan)],
+        )
+        try:
+            for answer in answers:
+                builtin._session = Failing(answer)
+                with pytest.raises(ScoringError) as caught:
+                    await builtin.score(["secret text"])
+                assert "secret" not in str(caught.value)
+        finally:
+            builtin._session = works
+        assert len(await builtin.score(["hello"])) == 1
+
+    async def test_progress_is_reported_run_by_run(self) -> None:
+        runs: list[int] = []
+        scorer = OnnxScorer(on_progress=lambda: runs.append(1))
+        await scorer.score(["one", "word " * 3000])
+        await scorer.close()
+        assert len(runs) > 1
 
     async def test_odd_texts_are_scored(self, builtin: Scorer) -> None:
         odd = ["\x00", "🙂" * 50, "ا" * 100, "a" * 5000, "\n", "[PAD] <pad> </s>"]

@@ -1,6 +1,6 @@
 """One record of a Kafka topic, as all rooms see it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     partition: int = 0
     offset: int = 0
     timestamp: float = 0.0  # Unix seconds, the broker's or the producer's
+    pinned: int | None = None  # going out: the partition it must go to; the key decides when None
 
 
 def received(record: Any) -> Message:
@@ -24,8 +25,14 @@ def received(record: Any) -> Message:
         topic=record.topic,
         key=record.key,
         value=record.value,
-        headers=dict(record.headers),
+        headers=headers(record.headers),
         partition=record.partition,
         offset=record.offset,
         timestamp=record.timestamp / 1000,
     )
+
+
+def headers(pairs: Iterable[tuple[str, bytes | None]] | Mapping[str, bytes | None] | None) -> dict[str, bytes]:
+    """A record's headers as a client library gives them: none, pairs or a mapping, values perhaps missing."""
+    found = pairs.items() if isinstance(pairs, Mapping) else pairs or ()
+    return {name: value or b"" for name, value in found}

@@ -74,7 +74,8 @@ class KafkaPublisher:
 
     @staticmethod
     async def _send(producer: AIOKafkaProducer, message: Message, value: bytes | None) -> asyncio.Future[object]:
-        sent: asyncio.Future[object] = await producer.send(message.topic, key=message.key, value=value, headers=list(message.headers.items()))
+        headers = list(message.headers.items())
+        sent: asyncio.Future[object] = await producer.send(message.topic, key=message.key, value=value, headers=headers, partition=message.pinned)
         return sent
 
     async def _send_cut(self, producer: AIOKafkaProducer, message: Message) -> None:

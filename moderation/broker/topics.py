@@ -1,6 +1,7 @@
 """Topics: creating them, and reading one from its beginning outside any consumer group."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -9,6 +10,9 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from moderation.broker.cause import unavailable
 from moderation.broker.cluster import MAX_REQUEST, Cluster
 from moderation.broker.message import Message, received
+from moderation.errors import BrokerUnavailable
+
+SILENCE_MS, SILENCES = 3000, 5  # a broker that says nothing for so long, so often, is not there
 
 
 async def ensure_topics(cluster: Cluster, topics: Sequence[str], *, partitions: int, replication: int) -> None:
@@ -28,37 +32,69 @@ async def ensure_topics(cluster: Cluster, topics: Sequence[str], *, partitions: 
         await admin.close()
 
 
-async def read_all(cluster: Cluster, topic: str) -> AsyncIterator[Message]:
-    """Every record of a topic from its first to the last at the time of the call; outside any consumer group. Raises BrokerUnavailable."""
-    try:
-        partitions = [TopicPartition(topic, p) for p in await _partitions(cluster, topic)]
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise await unavailable(cluster, error) from None
-    if not partitions:
-        return
+async def read_all(cluster: Cluster, topic: str, *, until: Mapping[int, int] | None = None) -> AsyncGenerator[Message, None]:
+    """Every record of a topic from its first to the last at the time of the call, or to just before the offsets in `until`.
+
+    Outside any consumer group; partition by partition in order. Raises BrokerUnavailable.
+    """
+    async with _reader(cluster) as consumer:
+        partitions = await _partitions(cluster, topic)
+        consumer.assign(partitions)
+        first = await consumer.beginning_offsets(partitions) if partitions else {}
+        ends = await consumer.end_offsets(partitions) if until is None and partitions else {p: (until or {}).get(p.partition, 0) for p in partitions}
+        left = {p for p in partitions if ends[p] > first[p]}
+        silent = 0
+        while left:
+            fetched = await consumer.getmany(*left, timeout_ms=SILENCE_MS)
+            silent = 0 if fetched else silent + 1
+            for partition, records in fetched.items():
+                for r in records:
+                    if until is None or r.offset < ends[partition]:
+                        yield received(r)
+            # The position, not the last record, says where we are: a log has gaps where records expired.
+            left = {p for p in left if await consumer.position(p) < ends[p]}
+            if left and silent == SILENCES:
+                raise BrokerUnavailable(f"{topic}: no answer for {SILENCES * SILENCE_MS // 1000} s")
+
+
+async def follow(cluster: Cluster, topic: str, *, since: Mapping[int, int] | None = None) -> AsyncGenerator[Message, None]:
+    """A topic's records for ever, from the first on or from the offsets in `since`; outside any consumer group.
+
+    Close it (contextlib.aclosing). Raises BrokerUnavailable.
+    """
+    async with _reader(cluster) as consumer:
+        if since is None:
+            consumer.subscribe([topic])
+        else:
+            consumer.assign([TopicPartition(topic, p) for p in since])
+            for partition, offset in since.items():
+                consumer.seek(TopicPartition(topic, partition), offset)
+        async for r in consumer:
+            yield received(r)
+
+
+async def ends(cluster: Cluster, topic: str) -> dict[int, int]:
+    """The offset after the last record of each partition; empty when there is no such topic. Raises BrokerUnavailable."""
+    async with _reader(cluster) as consumer:
+        partitions = await _partitions(cluster, topic)
+        found = await consumer.end_offsets(partitions) if partitions else {}
+        return {p.partition: offset for p, offset in found.items()}
+
+
+@contextlib.asynccontextmanager
+async def _reader(cluster: Cluster) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of no group that commits nothing. What a client library says of a broker in trouble becomes BrokerUnavailable."""
     consumer = AIOKafkaConsumer(**cluster.options(), enable_auto_commit=False, auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_REQUEST)
     try:
         await consumer.start()
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        left = {p for p in partitions if ends[p] > 0}
-        while left:
-            # A broker that reports an end too far (Tansu does), or a log cut short, must not make the reader wait for ever.
-            fetched = await consumer.getmany(*left, timeout_ms=3000)
-            if not fetched:
-                return
-            for partition, records in fetched.items():
-                for r in records:
-                    yield received(r)
-                if records and records[-1].offset + 1 >= ends[partition]:
-                    left.discard(partition)
+        yield consumer
     except (KafkaError, OSError, TimeoutError) as error:
         raise await unavailable(cluster, error) from None
     finally:
         await consumer.stop()
 
 
-async def _partitions(cluster: Cluster, topic: str) -> list[int]:
+async def _partitions(cluster: Cluster, topic: str) -> list[TopicPartition]:
     """The topic's partitions; none when there is no such topic."""
     admin = AIOKafkaAdminClient(**cluster.options())
     try:
@@ -66,19 +102,6 @@ async def _partitions(cluster: Cluster, topic: str) -> list[int]:
         if topic not in await admin.list_topics():
             return []
         (found,) = await admin.describe_topics([topic])
-        return sorted(p["partition"] for p in found["partitions"])
+        return sorted(TopicPartition(topic, p["partition"]) for p in found["partitions"])
     finally:
         await admin.close()
-
-
-async def follow(cluster: Cluster, topic: str) -> AsyncGenerator[Message, None]:
-    """A topic's records from the first on, for ever; outside any consumer group. Close it (contextlib.aclosing). Raises BrokerUnavailable."""
-    consumer = AIOKafkaConsumer(topic, **cluster.options(), enable_auto_commit=False, auto_offset_reset="earliest")
-    try:
-        await consumer.start()
-        async for r in consumer:
-            yield received(r)
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise await unavailable(cluster, error) from None
-    finally:
-        await consumer.stop()

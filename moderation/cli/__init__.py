@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from moderation.cli import demo, dlq, model, policy, queue, score, worker
+from moderation.cli import demo, dlq, model, policy, queue, score, stress, worker
 from moderation.errors import ConfigurationError, ModerationError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("worker")(worker.worker)
 app.command("score")(score.score)
+app.command("stress")(stress.stress)
 app.add_typer(policy.app, name="policy")
 app.add_typer(queue.app, name="queue")
 app.add_typer(dlq.app, name="dlq")

@@ -21,7 +21,7 @@ from moderation.decode import decode
 from moderation.embedded import embedded_services, free_port
 from moderation.errors import BadEvent, ConfigurationError
 from moderation.events import Action, Comment, Decision
-from moderation.review.queue import Waiting
+from moderation.review.records import Waiting
 from moderation.seeds import seed
 
 
@@ -38,8 +38,9 @@ def demo(
         raise typer.BadParameter("--json goes with --once")
     path = source or seed("thread.jsonl")
     comments = _read(path)
-    # A stop from outside must end the worker and the servers as Ctrl-C does.
+    # A stop from outside must end the worker and the servers as Ctrl-C does; and Ctrl-C must, even where a shell has it ignored.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     console = Console(stderr=True)
     with contextlib.ExitStack() as stack:
         status = stack.enter_context(console.status("starting the broker and Redis"))
@@ -47,6 +48,7 @@ def demo(
         metrics = free_port()
         settings = load_settings({**_ours(), "MODERATION_KAFKA_URL": kafka, "MODERATION_REDIS_URL": redis, "MODERATION_METRICS_PORT": str(metrics)})
         process, log = stack.enter_context(worker(settings, status))
+        stack.callback(_let_it_stop)
         decisions = asyncio.run(send_and_collect(settings, comments, status, process, log))
         waiting = asyncio.run(_waiting(settings))
         status.stop()
@@ -65,6 +67,12 @@ def demo(
         with contextlib.suppress(KeyboardInterrupt):
             process.wait()
             raise DemoFailed(f"the worker ended with exit code {process.returncode}:\n{tail(log)}")
+
+
+def _let_it_stop() -> None:
+    """From here on it ends, in bounded time; a second Ctrl-C must not leave a process behind."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _ours() -> dict[str, str]:

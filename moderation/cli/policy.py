@@ -11,6 +11,8 @@ from moderation.bootstrap import make_policy
 from moderation.config import load_settings
 from moderation.policy.policy import load_policy
 
+_WHEN_UNSCORED = {"wait": "wait for it", "review": "file for review, unscored"}
+
 app = typer.Typer(help="The newsroom's policy file.", no_args_is_help=True)
 
 
@@ -30,6 +32,8 @@ def check(file: Annotated[Path | None, typer.Argument(help="Policy file; MODERAT
         table.add_row(name, *("never" if v is None else f"{v:.2f}" for v in (rule.review, rule.hold)), f"{rule.weight:.2f}")
     console = Console()
     console.print(table)
+    console.print(f"when the model cannot score: {_WHEN_UNSCORED[policy.when_unscored]}")
     for override in policy.overrides:
         where = ", ".join(f"{k} {v}" for k, v in (("site", override.site), ("section", override.section)) if v)
-        console.print(f"override for {where}: {', '.join(override.categories)}")
+        changes = [*override.categories, *([f"when the model cannot score: {_WHEN_UNSCORED[override.when_unscored]}"] if override.when_unscored else [])]
+        console.print(f"override for {where}: {', '.join(changes)}")

@@ -12,7 +12,7 @@ from rich.table import Table
 from moderation.bootstrap import make_queue
 from moderation.cli.show import shown
 from moderation.config import load_settings
-from moderation.review.queue import Depth, Waiting
+from moderation.review.records import Depth, Waiting
 
 app = typer.Typer(help="The review queue.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]

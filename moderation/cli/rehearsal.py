@@ -18,11 +18,13 @@ from moderation.broker.message import Message
 from moderation.broker.publisher import KafkaPublisher
 from moderation.broker.topics import ensure_topics, follow
 from moderation.config import Settings
+from moderation.embedded import end_with_parent
 from moderation.errors import ModerationError, TransientError
 from moderation.events import Comment, Decision
 
 Key = tuple[str, int, bool]  # comment_id, revision, deleted
 WITHIN = 55.0  # seconds for all decisions, after start
+STOP_WITHIN = 20.0  # seconds for the worker to end; it gives up before that by itself
 
 
 class DemoFailed(ModerationError):
@@ -41,15 +43,23 @@ def worker(settings: Settings, status: Status) -> Iterator[tuple["subprocess.Pop
         "MODERATION_SESSION_TIMEOUT": "6",  # a lone worker need not wait long for others to join
     }
     with tempfile.NamedTemporaryFile(prefix="moderation-worker-", suffix=".log") as log:
-        process = subprocess.Popen([sys.executable, "-m", "moderation", "worker"], env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moderation", "worker"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            process_group=0,  # Ctrl-C is for the demo, which stops the worker first and the servers last
+            preexec_fn=end_with_parent,  # noqa: PLW1509  # one system call, no locks
+        )
         try:
             yield process, Path(log.name)
         finally:
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(STOP_WITHIN)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
 
 
 async def send_and_collect(settings: Settings, comments: list[Comment], status: Status, process: "subprocess.Popen[bytes]", log: Path) -> list[Decision]:

@@ -1,6 +1,7 @@
 """The policy file as a validated value with a version hash.
 
 id = "default"
+when_unscored = "wait"   # when the model is broken: wait for it, or "review": file everything, unscored
 
 [categories.incitement]
 review = 0.60        # file for a person, the comment stays visible
@@ -9,6 +10,7 @@ weight = 1.0         # severity: priority in the queue = weight × score
 
 [[overrides]]        # the first that matches a comment's site and section refines the categories above
 section = "kids"
+when_unscored = "review"
 [overrides.categories.obscene]
 review = 0.30
 """
@@ -18,7 +20,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import msgspec
 
@@ -27,6 +29,7 @@ from moderation.events import CATEGORIES, PolicyRef
 from moderation.policy.locate import line_of
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+WhenUnscored = Literal["wait", "review"]
 T = TypeVar("T")
 
 
@@ -50,15 +53,21 @@ R = TypeVar("R", CategoryRule, CategoryChange)
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Different thresholds for a site, a section, or a section of a site."""
+    """Another policy for a site, a section, or a section of a site."""
 
     site: str | None = None
     section: str | None = None
-    categories: Mapping[str, CategoryChange]
+    when_unscored: WhenUnscored | None = None  # None: as for the rest
+    categories: Mapping[str, CategoryChange] = {}
+
+    def matches(self, site: str | None, section: str | None) -> bool:
+        """It is meant for a comment of this site and section."""
+        return self.site in (None, site) and self.section in (None, section)
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: str
+    when_unscored: WhenUnscored = "wait"
     categories: dict[str, dict[str, Any]]
     overrides: list[dict[str, Any]] = []
 
@@ -66,7 +75,8 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class _Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     site: str | None = None
     section: str | None = None
-    categories: dict[str, dict[str, Any]]
+    when_unscored: WhenUnscored | None = None
+    categories: dict[str, dict[str, Any]] | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,14 +84,20 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     ref: PolicyRef  # id, and the hash of the file's content
     categories: Mapping[str, CategoryRule]
+    when_unscored: WhenUnscored = "wait"
     overrides: tuple[Override, ...] = ()
 
     def rules_for(self, site: str | None, section: str | None) -> Mapping[str, CategoryRule]:
         """The categories' rules for a comment of this site and section."""
         for override in self.overrides:
-            if override.site in (None, site) and override.section in (None, section):
+            if override.matches(site, section):
                 return {name: _changed(rule, override.categories.get(name)) for name, rule in self.categories.items()}
         return self.categories
+
+    def when_unscored_for(self, site: str | None, section: str | None) -> WhenUnscored:
+        """Whether a comment of this site and section waits for a broken model, or is filed unscored."""
+        first = next((override for override in self.overrides if override.matches(site, section)), None)
+        return (first.when_unscored if first else None) or self.when_unscored
 
 
 def load_policy(path: Path) -> Policy:
@@ -108,13 +124,15 @@ def parse_policy(content: str, name: str = "policy") -> Policy:
     for i, table in enumerate(file.overrides):
         at = f"overrides[{i}]"
         where = check.convert(table, _Where, at)
-        changes = check.categories(where.categories, CategoryChange, f"{at}.categories")
+        changes = check.categories(where.categories or {}, CategoryChange, f"{at}.categories")
         if where.site is None and where.section is None:
             check.fail(at, "expected a site, a section or both")
-        overrides.append(Override(site=where.site, section=where.section, categories=changes))
+        if where.categories is None and where.when_unscored is None:
+            check.fail(at, "expected categories, when_unscored or both")
+        overrides.append(Override(site=where.site, section=where.section, when_unscored=where.when_unscored, categories=changes))
     merged = {category: categories.get(category, CategoryRule()) for category in CATEGORIES}
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Policy(ref=PolicyRef(id=file.id, version=version), categories=merged, overrides=tuple(overrides))
+    return Policy(ref=PolicyRef(id=file.id, version=version), categories=merged, when_unscored=file.when_unscored, overrides=tuple(overrides))
 
 
 class _Check:

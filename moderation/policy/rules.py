@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from moderation.events import Action, Comment, Decision, ModelRef, Reason, Scores
 from moderation.policy.policy import CategoryRule, Policy
 
+# Where an unscored comment stands. Nearly all comments are harmless, so one the model has not read must not pass one it has flagged: this is
+# below the least that a threshold of the default policy gives (0.17).
+UNSCORED_PRIORITY = 0.1
+
 _STRENGTH = {Action.PUBLISH: 0, Action.REVIEW: 1, Action.HOLD: 2}
 
 Proposal = tuple[Action, float, Reason]  # what to do, priority, why
@@ -22,8 +26,14 @@ def deleted(_: Mapping[str, CategoryRule], comment: Comment, __: Scores) -> Iter
 
 def empty(_: Mapping[str, CategoryRule], comment: Comment, scores: Scores) -> Iterator[Proposal]:
     """Nothing to read."""
-    if not comment.deleted and scores.tokens == 0 and not scores.values:
+    if not comment.deleted and scores.tokens == 0 and not scores.values and not scores.unscored:
         yield Action.PUBLISH, 0.0, Reason(rule="empty")
+
+
+def unscored(_: Mapping[str, CategoryRule], comment: Comment, scores: Scores) -> Iterator[Proposal]:
+    """The model cannot score, and the policy has a person look instead (when_unscored)."""
+    if scores.unscored and not comment.deleted:
+        yield Action.REVIEW, UNSCORED_PRIORITY, Reason(rule="unscored")
 
 
 def threshold(rules: Mapping[str, CategoryRule], _: Comment, scores: Scores) -> Iterator[Proposal]:
@@ -36,7 +46,7 @@ def threshold(rules: Mapping[str, CategoryRule], _: Comment, scores: Scores) -> 
             yield Action.REVIEW, rule.weight * score, Reason(rule="threshold", category=category, score=score, threshold=rule.review)
 
 
-RULES: tuple[Rule, ...] = (deleted, empty, threshold)
+RULES: tuple[Rule, ...] = (deleted, empty, unscored, threshold)
 
 
 def decide(policy: Policy, model: ModelRef, comment: Comment, scores: Scores) -> Decision:

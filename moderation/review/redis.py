@@ -1,150 +1,206 @@
 """The review queue in Redis. Each method is one Lua script, so each happens whole or not at all; keys are listed in lua/shared.lua."""
 
-import secrets
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from moderation.errors import LeaseLost, QueueUnavailable, UnknownItem
+from moderation.errors import AlreadyDecided, ItemChanged, LeaseLost, TooLate, UnknownItem
 from moderation.events import ReviewItem, Verdict, VerdictKind
-from moderation.review.queue import HORIZON, Change, Claim, Depth, Outcome, Waiting
-
-_LUA = Path(__file__).parent / "lua"
-_SHARED = (_LUA / "shared.lua").read_text(encoding="utf-8")
-# Answers of a server that will be well again: full, loading, a replica that was promoted, a script that runs too long.
-_PASSING = ("OOM", "LOADING", "READONLY", "MASTERDOWN", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS")
+from moderation.review.records import (
+    FIRST_LEVEL,
+    HORIZON,
+    SEPARATOR,
+    Change,
+    Claim,
+    Count,
+    Depth,
+    Facets,
+    Filter,
+    Lane,
+    Outcome,
+    State,
+    Status,
+    Waiting,
+    facets,
+)
+from moderation.review.scripts import Scripts, text
+from moderation.review.verdicts import made_verdict
 
 
 class RedisQueue:
-    """Keeps the ReviewQueue contract on Redis 6 or newer, or Valkey.
+    """Keeps the ReviewQueue contract on Redis 7 or newer, or Valkey.
 
     Times come from the server's clock, so moderators' machines need not agree; `clock_offset` moves it in tests.
+    `retention` and `undo` are seconds: how long a tombstone stays, and how long a verdict can be taken back.
     """
 
-    def __init__(self, redis: Redis, *, prefix: str = "moderation", retention: float = 30 * 86400.0, clock_offset: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        prefix: str = "moderation",
+        retention: float = 30 * 86400.0,
+        undo: float = 900.0,
+        audit_events: int = 1_000_000,
+        clock_offset: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.scripts = Scripts(redis, prefix=prefix, audit_events=audit_events, clock_offset=clock_offset)
         self._redis = redis
-        self._prefix = f"{{{prefix}}}"
         self._retention = max(1, round(retention))
-        self._offset = clock_offset
-        self._sources = {path.stem: f"{_SHARED}\n{path.read_text(encoding='utf-8')}" for path in _LUA.glob("*.lua") if path.stem != "shared"}
-        self._hashes: dict[str, str] = {}
+        self._undo = undo
 
     async def apply(self, changes: Sequence[Change]) -> list[Outcome]:
-        calls = [self._arguments(change) for change in changes]
-        return [Outcome(_text(answer)) for answer in await self._many("apply", calls)]
+        return [Outcome(text(answer)) for answer in await self.scripts.many([self._call(change) for change in changes])]
 
-    async def claim(self, moderator: str, *, count: int = 1, lease: float = 600.0) -> list[Claim]:
-        tokens = [secrets.token_urlsafe(16) for _ in range(count)]
-        rows = await self._one("claim", moderator, lease, *tokens)
-        return [
-            Claim(item=_item(data), token=_text(token), moderator=moderator, filed_at=float(filed), until=float(until)) for data, token, filed, until in rows
-        ]
+    async def claim(self, moderator: str, *, count: int = 1, lease: float = 600.0, only: Filter = FIRST_LEVEL) -> list[Claim]:
+        rows = await self.scripts.one("claim", moderator, lease, count, *only.arguments())
+        return [_claim(moderator, row) for row in rows]
+
+    async def take(self, moderator: str, comment_id: str, *, lease: float = 600.0) -> Claim:
+        return _claim(moderator, _granted(comment_id, await self.scripts.one("take", comment_id, moderator, lease)))
 
     async def renew(self, claim: Claim, *, lease: float = 600.0) -> Claim:
-        until = await self._one("renew", _id(claim), claim.token, lease)
-        if until is None:
-            raise LeaseLost(_id(claim))
+        (until,) = await self._with_claim("renew", claim, lease)
         return msgspec.structs.replace(claim, until=float(until))
 
     async def release(self, claim: Claim) -> None:
-        if await self._one("release", _id(claim), claim.token) is None:
-            raise LeaseLost(_id(claim))
+        await self._with_claim("release", claim)
+
+    async def hold(self, claim: Claim, seconds: float) -> float:
+        (until,) = await self._with_claim("hold", claim, seconds, "")
+        return float(until)
+
+    async def hand_off(self, claim: Claim, moderator: str, *, seconds: float = HORIZON) -> float:
+        (until,) = await self._with_claim("hold", claim, seconds, moderator)
+        return float(until)
 
     async def resolve(self, claim: Claim, verdict: VerdictKind, reason: str | None = None) -> Verdict:
-        found = await self._one("resolve", _id(claim), claim.token, verdict.value, reason or "", self._retention)
-        if found is None:
-            raise LeaseLost(_id(claim))
-        return Verdict(
-            comment_id=_id(claim),
-            revision=int(found[0]),
-            verdict=verdict,
-            moderator=claim.moderator,
-            reason=reason,
-            queue_seconds=float(found[1]),
-            overturned=verdict is VerdictKind.APPROVE,
-        )
+        row = await self._with_claim("resolve", claim, verdict.value, reason or "", self._retention, self._undo)
+        verdict_id, revision, seconds, at = map(text, row)
+        return made_verdict(verdict_id, _id(claim), int(revision), verdict, claim.moderator, reason, float(at), float(seconds))
+
+    async def undo(self, moderator: str, comment_id: str, *, lease: float = 600.0) -> Claim:
+        row = _granted(comment_id, await self.scripts.one("undo", comment_id, moderator, lease, self._undo), revision=0)
+        if text(row[0]) == "late":
+            raise TooLate(comment_id)
+        return _claim(moderator, row)
 
     async def get(self, comment_id: str) -> ReviewItem:
-        data = await self._guarded(lambda: cast(Awaitable[Any], self._redis.hget(f"{self._prefix}:item:{comment_id}", "data")))
-        if data is None:
+        keys = [f"{self.scripts.prefix}:{kind}:{comment_id}" for kind in ("text", "quote")]
+        words, quote = await self.scripts.guarded(lambda: cast(Awaitable[Any], self._redis.mget(keys)))
+        if words is None:
             raise UnknownItem(comment_id)
-        return _item(data)
+        return _item(words, quote or b"")
 
-    async def peek(self, count: int = 10) -> list[Waiting]:
-        rows = await self._one("peek", count)
-        return [Waiting(item=_item(data), place=place, filed_at=float(filed)) for place, (data, filed) in enumerate(rows, 1)]
+    async def status(self, comment_id: str) -> Status:
+        row = await self.scripts.guarded(lambda: cast(Awaitable[Any], self._redis.hgetall(f"{self.scripts.prefix}:item:{comment_id}")))
+        if not row:
+            raise UnknownItem(comment_id)
+        known = {text(name): text(value) for name, value in row.items()}
+        return Status(
+            state=State(known["state"]),
+            revision=int(known.get("revision", 0)),
+            version=int(known["version"]),
+            moderator=known.get("for") or known.get("moderator") or known.get("decided_by", ""),
+            until=float(known.get("until", 0)),
+            escalated="escalated" in known,
+            verdict=known.get("verdict", ""),
+        )
+
+    async def peek(self, count: int = 10, *, only: Filter = FIRST_LEVEL) -> list[Waiting]:
+        rows = await self.scripts.one("peek", count, *only.arguments())
+        return [Waiting(item=_item(words, quote), place=place, filed_at=float(filed)) for place, (words, quote, filed) in enumerate(rows, 1)]
+
+    async def claims(self, moderator: str | None = None) -> list[Claim]:
+        return [_claim(text(row[6]), row) for row in await self.scripts.one("claims", moderator or "")]
+
+    async def counts(self) -> list[Count]:
+        row = await self.scripts.one("counts")
+        found = []
+        for bucket, ready in zip(row[::2], row[1::2], strict=True):
+            level, *parts = text(bucket).split(SEPARATOR)
+            found.append(Count(facets=Facets(*parts), escalated=level == "2", ready=int(ready)))
+        return sorted(found, key=lambda count: (count.facets, count.escalated))
 
     async def depth(self) -> Depth:
-        ready, leased, oldest = await self._one("depth")
-        return Depth(ready=int(ready), leased=int(leased), oldest_seconds=max(0.0, float(oldest)))
+        leased, held, *rest = await self.scripts.one("depth")
+        lanes = {text(name): Lane(ready=int(n), oldest_seconds=float(age)) for name, n, age in zip(rest[::3], rest[1::3], rest[2::3], strict=True)}
+        oldest = max((lane.oldest_seconds for lane in lanes.values()), default=0.0)
+        return Depth(ready=sum(lane.ready for lane in lanes.values()), leased=int(leased), held=int(held), oldest_seconds=oldest, categories=lanes)
 
-    async def erase_comment(self, comment_id: str) -> bool:
-        return bool(await self._one("erase", "comment", comment_id, self._retention))
+    async def erase_comment(self, comment_id: str, *, by: str = "") -> bool:
+        return bool(await self.scripts.one("erase", "comment", comment_id, self._retention, by))
 
-    async def erase_author(self, author_id: str) -> int:
-        return int(await self._one("erase", "author", author_id, self._retention))
+    async def erase_author(self, author_id: str, *, by: str = "") -> int:
+        return int(await self.scripts.one("erase", "author", author_id, self._retention, by))
+
+    async def expire(self, older_than: float) -> int:
+        return int(await self.scripts.one("expire", older_than, self._retention))
 
     async def ping(self) -> None:
-        await self._guarded(lambda: cast(Awaitable[Any], self._redis.ping()))
+        await self.scripts.guarded(lambda: cast(Awaitable[Any], self._redis.ping()))
 
     async def close(self) -> None:
         await self._redis.aclose()
 
-    def _arguments(self, change: Change) -> tuple[Any, ...]:
+    def _call(self, change: Change) -> tuple[Any, ...]:
+        """The script for a change, and its arguments."""
         comment, item = change.comment, change.item
-        kind = "delete" if comment.deleted else "pass" if item is None else "file"
-        data = msgspec.json.encode(item) if item is not None else b""
-        priority = item.decision.priority if item is not None else 0.0
+        if comment.deleted:
+            return "delete", comment.comment_id, comment.revision, self._retention
+        if item is None:
+            return "pass", comment.comment_id, comment.revision, self._retention
+        words, quote, parent = _taken_apart(item)
+        bucket = SEPARATOR.join(("", *msgspec.structs.astuple(facets(item))))
         author = (comment.author.id if comment.author else None) or ""
-        return comment.comment_id, comment.revision, kind, data, priority, author, self._retention, HORIZON
+        digest = hashlib.sha256(comment.text.encode()).hexdigest()[:32]
+        return "file", comment.comment_id, comment.revision, words, quote, item.decision.priority, HORIZON, bucket, author, parent, digest
 
-    async def _one(self, script: str, *args: Any) -> Any:
-        return (await self._many(script, [args]))[0]
+    async def _with_claim(self, script: str, claim: Claim, *args: Any) -> Any:
+        row = await self.scripts.one(script, _id(claim), claim.moderator, claim.version, *args)
+        return _granted(_id(claim), row, claim.item.comment.revision)
 
-    async def _many(self, script: str, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """The script once per call, in one round trip. A server that forgot its scripts is taught again; every script may be repeated."""
-        if not calls:
-            return []
 
-        async def run() -> list[Any]:
-            if script not in self._hashes:
-                self._hashes[script] = _text(await self._redis.script_load(self._sources[script]))
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for args in calls:
-                    pipe.evalsha(self._hashes[script], 0, self._prefix, self._offset(), *args)
-                return await pipe.execute()
-
-        try:
-            return cast(list[Any], await self._guarded(run))
-        except NoScriptError:
-            self._hashes.clear()
-            return cast(list[Any], await self._guarded(run))
-
-    async def _guarded(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """The call's answer; what a server in trouble says becomes QueueUnavailable."""
-        try:
-            return await call()
-        except NoScriptError:
-            raise
-        except ResponseError as error:
-            if str(error).startswith(_PASSING) or any(f" {word} " in f" {error} " for word in _PASSING):
-                raise QueueUnavailable(type(error).__name__) from None
-            raise
-        except (RedisError, OSError, TimeoutError) as error:
-            raise QueueUnavailable(type(error).__name__) from None
+def _granted(comment_id: str, row: Any, revision: int | None = None) -> Any:
+    """The script's answer, unless it says why not. `revision` is the one the moderator saw."""
+    if row is None:
+        raise UnknownItem(comment_id)
+    if not row or text(row[0] or b"") != "conflict":
+        return row
+    state, now, moderator, decided_by, verdict = map(text, row[1:])
+    if state == State.RESOLVED:
+        raise AlreadyDecided(comment_id, state=state, moderator=decided_by, verdict=verdict)
+    if state in {State.READY, State.LEASED, State.HELD} and revision in (None, int(now)):
+        raise LeaseLost(comment_id, state=state, moderator=moderator)
+    raise ItemChanged(comment_id, state=state, moderator=moderator)
 
 
 def _id(claim: Claim) -> str:
     return claim.item.comment.comment_id
 
 
-def _item(data: bytes) -> ReviewItem:
-    return msgspec.json.decode(data, type=ReviewItem)
+def _claim(moderator: str, row: Sequence[Any]) -> Claim:
+    words, quote, version, filed_at, claimed_at, until = row[:6]
+    return Claim(
+        item=_item(words, quote), version=int(version), moderator=moderator, filed_at=float(filed_at), claimed_at=float(claimed_at), until=float(until)
+    )
 
 
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def _taken_apart(item: ReviewItem) -> tuple[bytes, str, str]:
+    """The item without the words it quotes, those words, and whose they are: they can go without it."""
+    parent = item.comment.parent
+    if parent is None or not parent.text or not parent.id:
+        return msgspec.json.encode(item), "", ""
+    bare = msgspec.structs.replace(item.comment, parent=msgspec.structs.replace(parent, text=None))
+    return msgspec.json.encode(msgspec.structs.replace(item, comment=bare)), parent.text, parent.id
+
+
+def _item(words: bytes, quote: bytes) -> ReviewItem:
+    item = msgspec.json.decode(words, type=ReviewItem)
+    if not quote or item.comment.parent is None:
+        return item
+    parent = msgspec.structs.replace(item.comment.parent, text=quote.decode())
+    return msgspec.structs.replace(item, comment=msgspec.structs.replace(item.comment, parent=parent))

@@ -7,7 +7,7 @@ A folder holds model.onnx (with its external data files), tokenizer.json and mod
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
 class OnnxScorer:
     """Keeps the Scorer contract with a model folder."""
 
-    def __init__(self, folder: Path = BUILTIN, threads: int = 0) -> None:
+    def __init__(self, folder: Path = BUILTIN, threads: int = 0, on_progress: Callable[[], None] = lambda: None) -> None:
+        """`on_progress` is called after every run of the model, in the scorer's thread: a batch of long texts takes many."""
         try:
             card = msgspec.json.decode((folder / "model.json").read_bytes(), type=ModelCard)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -51,17 +52,15 @@ class OnnxScorer:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._card = card
-        self._folder = folder
+        self._info = _info(card, folder)
+        self._on_progress = on_progress
         self._pad = self._tokenizer.token_to_id("<pad>") or self._tokenizer.token_to_id("[PAD]") or 0
         self._ends = _special_ends(self._tokenizer)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
 
     @property
     def info(self) -> ModelInfo:
-        size = sum(path.stat().st_size for path in self._folder.iterdir() if path.is_file())
-        card = self._card
-        ref = ModelRef(id=card.id, version=card.version)
-        return ModelInfo(ref=ref, categories=card.categories, max_tokens=card.max_tokens, parameters=card.parameters, bytes=size, notes=card.notes)
+        return self._info
 
     async def score(self, texts: Sequence[str]) -> list[Scores]:
         """One Scores a text. The event loop goes on while the model runs."""
@@ -78,9 +77,11 @@ class OnnxScorer:
             cuts = [windows.split(i, len(e.ids), size, OVERLAP) for i, e in enumerate(encoded)]
             flat = [window for of_text in cuts for window in of_text]
             scores = self._run([[self._ends[0], *encoded[w.text].ids[w.begin : w.end], self._ends[1]] for w in flat])
+            return self._merged(texts, encoded, cuts, scores)
+        except ScoringError:
+            raise
         except Exception as error:  # noqa: BLE001  # the libraries raise kinds of their own; none may quote the text
             raise ScoringError(type(error).__name__) from None
-        return self._merged(texts, encoded, cuts, scores)
 
     def _run(self, ids: list[list[int]]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Scores of token windows, shape (windows, categories)."""
@@ -93,6 +94,7 @@ class OnnxScorer:
                 padded[row, : len(ids[i])] = ids[i]
                 mask[row, : len(ids[i])] = 1
             out[group] = self._session.run(None, {"ids": padded, "mask": mask})[0]
+            self._on_progress()
         if not np.isfinite(out).all():
             raise ScoringError("the model gave no number")
         return out
@@ -107,6 +109,12 @@ class OnnxScorer:
             values, spans = windows.merge(self._card.categories, of_text, rows, offsets)
             results.append(Scores(values=values, spans=spans, tokens=len(encoding.ids)))
         return results
+
+
+def _info(card: ModelCard, folder: Path) -> ModelInfo:
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    ref = ModelRef(id=card.id, version=card.version)
+    return ModelInfo(ref=ref, categories=card.categories, max_tokens=card.max_tokens, parameters=card.parameters, bytes=size, notes=card.notes)
 
 
 def _batches(lengths: list[int]) -> list[list[int]]:

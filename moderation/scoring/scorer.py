@@ -26,7 +26,7 @@ class Scorer(Protocol):
     def info(self) -> ModelInfo: ...
 
     async def score(self, texts: Sequence[str]) -> list[Scores]:
-        """One Scores a text, same order. Safe to repeat. Raises ScoringError when the model refuses the batch."""
+        """One Scores a text, same order. Safe to repeat. Raises ScoringError when the model refuses the batch, and nothing else."""
 
     async def close(self) -> None:
         """Give back threads and memory."""

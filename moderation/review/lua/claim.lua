@@ -1,18 +1,20 @@
--- The most urgent items, leased.
--- ARGV  [3] moderator  [4] lease seconds  [5…] a token for each item wanted
--- Returns a list of {data, token, filed_at, until}
+#!lua flags=allow-oom
+-- The most urgent items that fit a filter, leased; what was handed to this moderator comes first, of whatever level.
+-- ARGV  [3] moderator  [4] lease seconds  [5] how many  [6] level  [7] site  [8] section  [9] category  [10] language ('' fits all)
+-- Returns a list of {words, quote, version, filed_at, claimed_at, until}
 
-return_expired()
+settle()
+local moderator, seconds, wanted = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local filter = {ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]}
 local claims = {}
-local untilled = number(now + tonumber(ARGV[4]))
-for i = 5, #ARGV do
-  local popped = redis.call('ZPOPMIN', ready)
-  if not popped[1] then break end
-  local id, key = popped[1], item_key(popped[1])
-  redis.call('ZREM', filed, id)
-  redis.call('ZADD', leases, untilled, id)
-  redis.call('HSET', key, 'state', 'leased', 'token', ARGV[i], 'moderator', ARGV[3], 'until', untilled)
-  local was = redis.call('HMGET', key, 'data', 'filed_at')
-  claims[#claims + 1] = {was[1], ARGV[i], was[2], untilled}
+for _, id in ipairs(redis.call('ZRANGE', prefix .. ':for:' .. moderator, 0, -1)) do
+  if #claims == wanted then break end
+  if fits(redis.call('HGET', item_key(id), 'bucket'), filter, 2) then claims[#claims + 1] = lease(id, moderator, seconds, 'claimed') end
+end
+while #claims < wanted do
+  local bucket = first_bucket(filter)
+  if not bucket then break end
+  local id = redis.call('ZRANGE', prefix .. ':bucket:' .. bucket, 0, 0)[1]
+  claims[#claims + 1] = lease(id, moderator, seconds, 'claimed')
 end
 return claims

@@ -1,7 +1,16 @@
+#!lua flags=allow-oom
 -- How full.
--- Returns {ready, leased, age of the oldest that waits}
+-- Returns {leased, held, category, how many of it wait, age of its oldest, …}
 
-return_expired()
-local oldest = redis.call('ZRANGE', filed, 0, 0, 'WITHSCORES')
-local age = oldest[2] and now - tonumber(oldest[2]) or 0
-return {redis.call('ZCARD', ready), redis.call('ZCARD', leases), number(age)}
+settle()
+local found = {redis.call('ZCARD', leases), redis.call('ZCARD', holds)}
+for _, category in ipairs(redis.call('SMEMBERS', prefix .. ':categories')) do
+  local index = prefix .. ':filed:' .. category
+  local oldest = redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')
+  if oldest[2] then
+    found[#found + 1] = category
+    found[#found + 1] = redis.call('ZCARD', index)
+    found[#found + 1] = number(math.max(0, now - tonumber(oldest[2])))
+  end
+end
+return found

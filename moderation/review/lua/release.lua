@@ -1,13 +1,13 @@
+#!lua flags=allow-oom
 -- Back to its place.
--- ARGV  [3] id  [4] token
--- Returns 1, or false when the lease is lost
+-- ARGV  [3] id  [4] moderator  [5] version
+-- Returns {} or {'conflict', …}
 
-local key = held(ARGV[3], ARGV[4])
-if not key then return false end
-local was = redis.call('HMGET', key, 'rank', 'filed_at')
-redis.call('ZREM', leases, ARGV[3])
-redis.call('HSET', key, 'state', 'ready')
-redis.call('HDEL', key, 'token', 'moderator', 'until')
-redis.call('ZADD', ready, was[1], ARGV[3])
-redis.call('ZADD', filed, was[2], ARGV[3])
-return 1
+local id, key = ARGV[3], item_key(ARGV[3])
+if not holds_claim(id, ARGV[4], ARGV[5]) then return conflict(id) end
+local was = take_out(id)
+redis.call('HDEL', key, 'moderator', 'claimed_at', 'until')
+redis.call('HINCRBY', key, 'version', 1)
+put_in(id)
+audit('released', ARGV[4], id, was)
+return {}

@@ -1,14 +1,31 @@
--- A person decided. The text goes, what was decided stays for a while, so that a repeated call finds its own answer.
--- ARGV  [3] id  [4] token  [5] verdict  [6] reason or ''  [7] retention
--- Returns {revision, queue seconds}, or false when the lease is lost
+#!lua flags=allow-oom
+-- A person decided. The verdict goes to the outbox in the same step; the words stay for as long as it can be undone.
+-- An escalation leaves the item waiting, one level up.
+-- ARGV  [3] id  [4] moderator  [5] version  [6] verdict  [7] reason or ''  [8] retention  [9] seconds to undo
+-- Returns {verdict_id, revision, queue seconds, decided_at} or {'conflict', …}
 
-local id, token = ARGV[3], ARGV[4]
-local key = item_key(id)
-local was = redis.call('HMGET', key, 'state', 'resolved_by', 'verdict', 'revision', 'queue_seconds')
-if was[1] == 'resolved' and was[2] == token and was[3] == ARGV[5] then return {was[4], was[5]} end
-if not held(id, token) then return false end
-local seconds = number(now - tonumber(redis.call('HGET', key, 'filed_at')))
-withdraw(id)
-redis.call('HSET', key, 'state', 'resolved', 'resolved_by', token, 'verdict', ARGV[5], 'reason', ARGV[6], 'queue_seconds', seconds, 'resolved_at', number(now))
-redis.call('EXPIRE', key, ARGV[7])
-return {redis.call('HGET', key, 'revision'), seconds}
+local id, key, moderator, version, verdict = ARGV[3], item_key(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+local is = redis.call('HMGET', key, 'decided_by', 'decided_version', 'verdict', 'verdict_id', 'revision', 'seconds', 'decided_at')
+-- The same call again, after an answer that got lost, finds its own answer.
+if is[1] == moderator and is[2] == version and is[3] == verdict then return {is[4], is[5], is[6], is[7]} end
+if not holds_claim(id, moderator, version) then return conflict(id) end
+
+local was = take_out(id)
+local seconds = number(math.max(0, now - tonumber(redis.call('HGET', key, 'filed_at'))))
+local verdict_id = redis.call('XADD', prefix .. ':outbox', '*', 'comment_id', id, 'revision', is[5], 'verdict', verdict, 'moderator', moderator,
+  'reason', ARGV[7], 'seconds', seconds, 'at', number(now), 'undone', '0', 'undoes', '')
+redis.call('HSET', key, 'verdict', verdict, 'verdict_id', verdict_id, 'decided_by', moderator, 'decided_version', version, 'decided_at', number(now),
+  'reason', ARGV[7], 'seconds', seconds)
+redis.call('HDEL', key, 'moderator', 'claimed_at', 'until')
+redis.call('HINCRBY', key, 'version', 1)
+if verdict == 'escalate' then
+  redis.call('HSET', key, 'escalated', 1, 'bucket', '2' .. string.sub(redis.call('HGET', key, 'bucket'), 2))
+  put_in(id)
+else
+  redis.call('HSET', key, 'state', 'resolved')
+  redis.call('EXPIRE', key, ARGV[8])
+  local undoable = tonumber(ARGV[9])
+  if undoable > 0 then keep_words(id, undoable) else drop_words(id) end
+end
+audit(verdict == 'escalate' and 'escalated' or 'resolved', moderator, id, was, verdict == 'escalate' and ARGV[7] or (verdict .. ' ' .. ARGV[7]))
+return {verdict_id, is[5], seconds, number(now)}

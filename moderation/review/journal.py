@@ -1,0 +1,88 @@
+"""The queue's two streams: the audit of every step, and the outbox of verdicts that Kafka has not got yet. Contract, and the twin in memory."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Protocol
+
+import msgspec
+
+from moderation.events import Verdict
+
+
+class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of one item: who, what, when, before, after. No words of the comment."""
+
+    event_id: str
+    at: float  # Unix seconds, by the queue's clock
+    what: str  # filed edited withdrawn deleted claimed lapsed released held due handed_off resolved escalated undone erased expired
+    who: str  # pseudonymous id of a moderator; empty for the machine
+    comment_id: str
+    before: str  # state
+    after: str
+    version: int
+    revision: int
+    detail: str = ""  # the verdict and its reason; to whom; or a digest of the words (128 bits of SHA-256)
+
+
+class Leadership(IntEnum):
+    """Whether one relays the outbox."""
+
+    NO = 0  # another does
+    GOES_ON = 1
+    BEGUN = 2  # since now: what an earlier leader sent last is not known
+
+
+class Journal(Protocol):
+    """Every method may raise QueueUnavailable."""
+
+    async def audit(self, *, after: str = "", count: int = 1000) -> list[AuditEvent]:
+        """Steps in order, from the oldest kept, or after an event_id."""
+
+    async def trim(self, older_than: float) -> None:
+        """Forget steps of more than `older_than` seconds ago."""
+
+    async def lead(self, who: str, seconds: float) -> Leadership:
+        """Ask to be the one who relays, for the next `seconds`."""
+
+    async def outgoing(self, count: int = 100) -> list[Verdict]:
+        """The oldest verdicts that were not reported sent, in order."""
+
+    async def sent(self, verdict_ids: Sequence[str]) -> None:
+        """Kafka has these."""
+
+    async def unsent(self) -> int:
+        """How many verdicts wait to be sent."""
+
+
+class MemoryJournal:
+    """Keeps the Journal contract in this process. The twin of RedisJournal."""
+
+    def __init__(self, events: int = 1_000_000) -> None:
+        self.events: list[AuditEvent] = []
+        self.verdicts: list[Verdict] = []
+        self._kept = events
+        self._leader: str | None = None
+
+    def record(self, event: AuditEvent) -> None:
+        """Add a step."""
+        self.events = [*self.events[-self._kept + 1 :], event]
+
+    async def audit(self, *, after: str = "", count: int = 1000) -> list[AuditEvent]:
+        return [e for e in self.events if not after or int(e.event_id) > int(after)][:count]
+
+    async def trim(self, older_than: float) -> None:
+        newest = max((e.at for e in self.events), default=0.0)
+        self.events = [e for e in self.events if e.at >= newest - older_than]
+
+    async def lead(self, who: str, seconds: float) -> Leadership:  # leadership ends with the process here
+        was, self._leader = self._leader, self._leader or who
+        return Leadership.NO if self._leader != who else Leadership.GOES_ON if was else Leadership.BEGUN
+
+    async def outgoing(self, count: int = 100) -> list[Verdict]:
+        return self.verdicts[:count]
+
+    async def sent(self, verdict_ids: Sequence[str]) -> None:
+        self.verdicts = [v for v in self.verdicts if v.verdict_id not in verdict_ids]
+
+    async def unsent(self) -> int:
+        return len(self.verdicts)

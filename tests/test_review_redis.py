@@ -1,0 +1,85 @@
+"""What only the real queue can show: which keys there are, and how it meets a server in trouble."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from redis.asyncio import Redis
+
+from moderation.errors import QueueUnavailable
+from moderation.events import VerdictKind
+from moderation.review.queue import ReviewQueue
+from moderation.review.records import Outcome
+from moderation.review.redis import RedisQueue
+from tests.makers import deletion, filing
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client: Redis = Redis.from_url(redis_url)
+    yield client
+    await client.aclose()
+
+
+async def keys(redis: Redis, prefix: str) -> dict[str, int]:
+    """Key (without prefix) and its time to live; -1 for none."""
+    found = [key.decode() async for key in redis.scan_iter(f"{{{prefix}}}:*")]
+    return {key.split("}:", 1)[1]: await redis.ttl(key) for key in found}
+
+
+async def words_in(redis: Redis, prefix: str, words: str) -> list[str]:
+    """The keys that hold them, whatever their type."""
+    return [key for key in await keys(redis, prefix) if words.encode() in (await redis.dump(f"{{{prefix}}}:{key}") or b"")]
+
+
+async def test_words_stay_as_long_as_a_verdict_can_be_undone_and_no_janitor_is_needed(redis: Redis) -> None:
+    queue = RedisQueue(redis, prefix=(prefix := f"test-{uuid.uuid4().hex}"), undo=900)
+    await queue.apply([filing("c1", text="secret", author="a1", parent="p", quote="quoted")])
+    assert {k: t for k, t in (await keys(redis, prefix)).items() if "c1" in k or "a1" in k} == {"item:c1": -1, "text:c1": -1, "quote:c1": -1, "author:a1": -1}
+    (claim,) = await queue.claim("m1")
+    await queue.resolve(claim, VerdictKind.REJECT)
+    left = await keys(redis, prefix)
+    for key in ("text:c1", "quote:c1", "author:a1", "replies:p"):
+        assert 0 < left[key] <= 900
+    assert left["item:c1"] > 900
+    assert set(left) == {"item:c1", "text:c1", "quote:c1", "author:a1", "replies:p", "audit", "outbox", "clock", "categories"}
+
+
+async def test_without_undo_words_go_with_the_verdict(redis: Redis) -> None:
+    queue = RedisQueue(redis, prefix=(prefix := f"test-{uuid.uuid4().hex}"), undo=0)
+    await queue.apply([filing("c1", text="secret", author="a1", parent="p", quote="quoted")])
+    assert await words_in(redis, prefix, "secret") == ["text:c1"]
+    (claim,) = await queue.claim("m1")
+    await queue.resolve(claim, VerdictKind.REJECT)
+    assert await words_in(redis, prefix, "secret") == await words_in(redis, prefix, "quoted") == []
+    assert set(await keys(redis, prefix)) == {"item:c1", "audit", "outbox", "clock", "categories"}
+
+
+async def test_no_words_are_left_after_an_erasure_or_a_deletion(redis: Redis) -> None:
+    queue = RedisQueue(redis, prefix=(prefix := f"test-{uuid.uuid4().hex}"))
+    await queue.apply([filing("c1", text="secret", author="a1"), filing("c2", text="secret", author="a2"), filing("answer", parent="c1", quote="secret")])
+    await queue.erase_author("a1")
+    await queue.apply([deletion("c2")])
+    assert await words_in(redis, prefix, "secret") == []
+    assert {k for k in await keys(redis, prefix) if k.startswith(("author", "replies"))} == set()
+
+
+async def test_a_server_that_forgot_its_scripts_is_taught_again(redis: Redis) -> None:
+    queue = RedisQueue(redis, prefix=f"test-{uuid.uuid4().hex}")
+    await queue.apply([filing("c1")])
+    await redis.script_flush()
+    assert await queue.apply([filing("c1"), filing("c2")]) == [Outcome.REPEATED, Outcome.FILED]
+
+
+async def test_the_audit_is_capped(redis: Redis) -> None:
+    queue = RedisQueue(redis, prefix=(prefix := f"test-{uuid.uuid4().hex}"), audit_events=100)
+    await queue.apply([filing(f"c{i}") for i in range(1000)])
+    assert 100 <= await redis.xlen(f"{{{prefix}}}:audit") < 300
+
+
+@pytest.mark.parametrize("call", [lambda q: q.ping(), lambda q: q.depth(), lambda q: q.apply([filing()])], ids=["ping", "depth", "apply"])
+async def test_no_server_is_a_transient_error(call: Callable[[ReviewQueue], object]) -> None:
+    queue = RedisQueue(Redis.from_url("redis://127.0.0.1:1/0"))
+    with pytest.raises(QueueUnavailable):
+        await call(queue)  # type: ignore[misc]  # each of the three returns an awaitable of its own type
+    await queue.close()
