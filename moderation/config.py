@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     comments_topic: str = Field("comments", min_length=1, description="Topic the reader comments arrive on.")
     decisions_topic: str = Field("moderation.decisions", min_length=1, description="Topic the decisions leave on.")
     dead_letter_topic: str = Field("comments.dlq", min_length=1, description="Topic for events that can never be processed, with their original bytes.")
+    verdicts_topic: str = Field("moderation.verdicts", min_length=1, description="Topic the moderators' verdicts leave on.")
     create_topics: bool = Field(True, description="Create missing topics at start. Turn off where an administrator owns the topics.")
     partitions: int = Field(4, ge=1, description="Partitions of a topic that has to be created.")
     replication: int = Field(1, ge=1, description="Replication factor of a topic that has to be created; 3 in production.")
@@ -61,6 +62,9 @@ class Settings(BaseSettings):
     session_timeout: Annotated[float, Field(ge=6)] = Field(10.0, description="Seconds without a heartbeat until Kafka hands a worker's partitions to another.")
     commit_interval: Seconds = Field(0.5, description="Seconds between offset commits.")
     retry_max_wait: Seconds = Field(15.0, description="Longest pause between two tries while Redis or Kafka is down.")
+    stall_seconds: Annotated[float, Field(ge=0)] = Field(
+        120.0, description="A worker starts itself anew when comments wait and for so long nothing has moved, although Redis and Kafka are there; 0: never."
+    )
     model: str = Field(
         "builtin",
         description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, fake (for tests: no model) or fake:broken (one that refuses everything).",
@@ -71,9 +75,15 @@ class Settings(BaseSettings):
     metrics_port: Port = Field(9108, description="Port of /metrics, /livez and /readyz; 0 picks a free one.")
     queue_prefix: str = Field("moderation", pattern=r"^[A-Za-z0-9_.-]+$", description="Prefix of every Redis key.")
     lease_seconds: Seconds = Field(600.0, description="How long a moderator's claim lasts unless renewed.")
+    undo_seconds: Annotated[float, Field(ge=0)] = Field(900.0, description="How long a verdict can be taken back; so long its text stays in Redis.")
     retention_days: Annotated[float, Field(gt=0)] = Field(
         30.0, description="Days a resolved or erased item is remembered (without text), so that late duplicates stay without effect."
     )
+    queue_days: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Days after which an item that nobody decided leaves the queue, and its text Redis; unset: it waits for ever."
+    )
+    audit_events: int = Field(1_000_000, ge=1000, description="About how many steps the audit keeps; the oldest go first.")
+    audit_days: Annotated[float, Field(gt=0)] = Field(365.0, description="Days the audit keeps a step.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or coloured text for people.")
 

@@ -27,8 +27,21 @@ class Metrics:
         self.stage_seconds = Histogram("moderation_stage_seconds", "Seconds a batch spent in a stage.", ["stage"], buckets=SECONDS, registry=r)
         self.score_seconds = Histogram("moderation_score_seconds", "Seconds the model took for a batch.", buckets=SECONDS, registry=r)
         self.end_to_end_seconds = Histogram("moderation_end_to_end_seconds", "Seconds from the broker's timestamp to filed.", buckets=SECONDS, registry=r)
-        self.queue_depth = Gauge("moderation_queue_depth", "Items in the review queue, by state.", ["state"], registry=r)
+        self.queue_depth = Gauge("moderation_queue_depth", "Items in the review queue, by state: ready, leased or held.", ["state"], registry=r)
+        self.queue_ready = Gauge("moderation_queue_ready", "Items that wait for a moderator, by category.", ["category"], registry=r)
+        self.queue_oldest_by_category = Gauge(
+            "moderation_queue_oldest_by_category_seconds", "Age of the oldest item that waits for a moderator, by category.", ["category"], registry=r
+        )
         self.queue_oldest_seconds = Gauge("moderation_queue_oldest_seconds", "Age of the oldest item that waits for a moderator.", registry=r)
+        self.verdicts = Counter("moderation_verdicts", "Verdicts published to Kafka; `undone` are those that take one back.", ["verdict", "undone"], registry=r)
+        self.outbox_depth = Gauge("moderation_outbox_depth", "Verdicts that Kafka has not got yet.", registry=r)
+        self.consumer_lag = Gauge(
+            "moderation_consumer_lag",
+            "Events not acknowledged yet in a partition this worker holds, from the end the broker reports (the embedded broker reports it too low).",
+            ["partition"],
+            registry=r,
+        )
+        self.worker_restarts = Gauge("moderation_worker_restarts", "Times this worker has started itself anew because it was stuck.", registry=r)
         self.dependency_up = Gauge("moderation_dependency_up", "1 when the last use of a dependency worked.", ["dependency"], registry=r)
         self.model = Info("moderation_model", "The model that scores.", registry=r)
         self.policy = Info("moderation_policy", "The policy that decides.", registry=r)

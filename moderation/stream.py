@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NoReturn
 
 import faust
@@ -24,6 +24,7 @@ from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from moderation.batch import BatchHandler
 from moderation.broker.cluster import Cluster
 from moderation.broker.message import Message, headers
+from moderation.broker.positions import Positions
 from moderation.health import Health
 from moderation.logs import logger
 from moderation.progress import Progress
@@ -39,6 +40,7 @@ async def consume(
     handler: BatchHandler,
     health: Health,
     progress: Progress,
+    positions: Positions,
     *,
     cluster: Cluster,
     group: str,
@@ -48,9 +50,14 @@ async def consume(
     session_timeout: float,
     commit_interval: float,
     observe: Callable[[], Awaitable[None]],
+    until_stuck: Callable[[], Coroutine[Any, Any, None]],
+    restart: Callable[[], NoReturn],
     stop: asyncio.Event,
 ) -> int:
-    """Consume until `stop` is set, then finish what is in flight, within reason. Returns the exit code. `observe` runs every few seconds."""
+    """Consume until `stop` is set, then finish what is in flight, within reason. Returns the exit code.
+
+    `observe` runs every few seconds. `until_stuck` runs all the while; when it returns, `restart` is called, with nothing finished.
+    """
     folder = tempfile.mkdtemp(prefix="moderation-faust-")
     app = faust.App(
         group,
@@ -72,18 +79,24 @@ async def consume(
         broker_commit_interval=commit_interval,
         broker_max_poll_interval=MAX_POLL_INTERVAL,
     )
-    _attach(app, handler, health, topic=topic, batch_size=batch_size, batch_wait=batch_wait)
+    _attach(app, handler, health, positions, topic=topic, batch_size=batch_size, batch_wait=batch_wait)
     log = logger("stream")
+    watching = asyncio.create_task(until_stuck())
+    watching.add_done_callback(_log_failure)
     try:
         # Faust's own Worker would take over logging, signals and exit; the app alone is an ordinary service.
         # Starting ends when the group has been joined, which may take for ever; SIGTERM must count before that too.
         starting = asyncio.create_task(app.start())
         log.info("joining", group=group, topic=topic)
-        while not stop.is_set() and not app.crashed and not _failed(starting):
+        while not stop.is_set() and not app.crashed and not _failed(starting) and not _stuck(watching):
             health.beat()
             await observe()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), OBSERVE_EVERY)
+        if _stuck(watching) and not stop.is_set():
+            shutil.rmtree(folder, ignore_errors=True)
+            restart()
+        watching.cancel()
         broken = app.crashed or _failed(starting)
         log.info("stopping", broken=broken)
         stopped = starting.done() and await _stopped(app, health, progress)
@@ -111,7 +124,7 @@ async def _stopped(app: faust.App, health: Health, progress: Progress) -> bool:
     return True
 
 
-def _attach(app: faust.App, handler: BatchHandler, health: Health, *, topic: str, batch_size: int, batch_wait: float) -> None:
+def _attach(app: faust.App, handler: BatchHandler, health: Health, positions: Positions, *, topic: str, batch_size: int, batch_wait: float) -> None:
     """The one agent."""
     channel = app.topic(topic, value_serializer="raw", key_serializer="raw")
 
@@ -126,11 +139,27 @@ def _attach(app: faust.App, handler: BatchHandler, health: Health, *, topic: str
                 _give_up(error)
             for event in events:
                 event.ack()
+                positions.acknowledge(event.message.partition, event.message.offset)
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # mode types the sender away
-    async def assigned(_app: Any, *partitions: Any, **_: Any) -> None:
+    async def assigned(_app: Any, partitions: Any, **_: Any) -> None:
         health.set("kafka", True)
-        logger("stream").info("partitions assigned", count=len(partitions[0]) if partitions else 0)
+        positions.assign(tp.partition for tp in partitions if tp.topic == topic)
+        logger("stream").info("partitions assigned", count=len(partitions))
+
+    @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # mode types the sender away
+    async def revoked(_app: Any, _partitions: Any, **_: Any) -> None:
+        positions.assign(())  # a rebalance takes all, and then assigns
+
+
+def _stuck(watching: asyncio.Task[None]) -> bool:
+    """The watch has returned. One that failed is no reason to stop the work."""
+    return watching.done() and not watching.cancelled() and watching.exception() is None
+
+
+def _log_failure(watching: asyncio.Task[None]) -> None:
+    if not watching.cancelled() and (error := watching.exception()) is not None:
+        logger("stream").error("the watch has failed", error=type(error).__name__)
 
 
 def _credentials(cluster: Cluster) -> Credentials | None:

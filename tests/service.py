@@ -10,7 +10,7 @@ import sys
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.error import URLError
@@ -18,13 +18,13 @@ from urllib.request import urlopen
 
 import msgspec
 
-from moderation.bootstrap import make_cluster, make_queue
+from moderation.bootstrap import make_cluster, make_journal, make_queue
 from moderation.broker.message import Message
 from moderation.broker.publisher import KafkaPublisher
 from moderation.broker.topics import ensure_topics, follow, read_all
 from moderation.config import Settings, load_settings
 from moderation.embedded import free_port
-from moderation.events import Decision
+from moderation.events import Decision, Verdict, VerdictKind
 from moderation.review.records import Waiting
 from tests.makers import POLICY
 
@@ -46,6 +46,7 @@ class Service:
             "MODERATION_COMMENTS_TOPIC": f"comments-{name}",
             "MODERATION_DECISIONS_TOPIC": f"decisions-{name}",
             "MODERATION_DEAD_LETTER_TOPIC": f"dlq-{name}",
+            "MODERATION_VERDICTS_TOPIC": f"verdicts-{name}",
             "MODERATION_QUEUE_PREFIX": f"q-{name}",
             "MODERATION_MODEL": "fake",
             "MODERATION_POLICY": str(policy),
@@ -57,8 +58,8 @@ class Service:
         self.folder = folder
         self.workers: list[Worker] = []
 
-    def start(self) -> "Worker":
-        worker = Worker(self.environment, self.folder / f"worker-{len(self.workers)}.log")
+    def start(self, program: Sequence[str] = ("moderation", "worker")) -> "Worker":
+        worker = Worker(self.environment, self.folder / f"worker-{len(self.workers)}.log", program)
         self.workers.append(worker)
         return worker
 
@@ -68,7 +69,9 @@ class Service:
 
     async def topics(self) -> None:
         s = self.settings
-        await ensure_topics(make_cluster(s), [s.comments_topic, s.decisions_topic, s.dead_letter_topic], partitions=4, replication=s.replication)
+        await ensure_topics(
+            make_cluster(s), [s.comments_topic, s.decisions_topic, s.dead_letter_topic, s.verdicts_topic], partitions=4, replication=s.replication
+        )
 
     async def send(self, values: Iterable[bytes | dict[str, Any]]) -> None:
         """Produce raw values, keyed by comment_id where they have one, so that revisions stay in order."""
@@ -96,6 +99,37 @@ class Service:
         wanted = set(ids)
         return Counter(d.comment_id for d in await self.decided(lambda found: wanted <= {d.comment_id for d in found}))
 
+    async def decide_all(self, verdict: VerdictKind = VerdictKind.REJECT) -> list[str]:
+        """Be the moderator: claim and decide what waits. Returns the comment ids."""
+        queue, done = make_queue(self.settings), []
+        try:
+            while claims := await queue.claim("m1", count=50):
+                for claim in claims:
+                    await queue.resolve(claim, verdict, "r")
+                    done.append(claim.item.comment.comment_id)
+        finally:
+            await queue.close()
+        return done
+
+    async def verdicts(self, count: int) -> list[Verdict]:
+        """The verdicts published, as soon as there are `count`."""
+        found: list[Verdict] = []
+        messages = follow(make_cluster(self.settings), self.settings.verdicts_topic)
+        async with asyncio.timeout(WITHIN), contextlib.aclosing(messages):
+            async for message in messages:
+                found.append(msgspec.json.decode(message.value or b"", type=Verdict))
+                if len(found) >= count:
+                    break
+        return found
+
+    async def unsent(self) -> int:
+        """How many verdicts wait in the outbox."""
+        journal = make_journal(self.settings)
+        try:
+            return await journal.unsent()
+        finally:
+            await journal.close()
+
     async def letters(self) -> list[Message]:
         return [m async for m in read_all(make_cluster(self.settings), self.settings.dead_letter_topic)]
 
@@ -108,16 +142,16 @@ class Service:
 
 
 class Worker:
-    """One `moderation worker` process."""
+    """One `moderation worker` process, or another program (a module and its arguments) that runs one."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, program: Sequence[str] = ("moderation", "worker")) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
         outside = {k: v for k, v in os.environ.items() if not k.startswith("MODERATION_")}
         with log.open("wb") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "moderation", "worker"],
+                [sys.executable, "-m", *program],
                 env={**outside, **environment, "MODERATION_METRICS_PORT": str(port)},
                 stdout=sink,
                 stderr=sink,

@@ -1,5 +1,6 @@
 """The promises, on a real broker, a real Redis and real worker processes."""
 
+import asyncio
 import json
 import os
 import random
@@ -8,10 +9,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from moderation.bootstrap import make_cluster
+from moderation.broker.topics import read_all
 from moderation.embedded import embedded_broker, embedded_redis, free_port
-from moderation.events import Action
+from moderation.events import Action, Verdict, VerdictKind
 from tests.service import Service, Worker, until
 
 pytestmark = pytest.mark.timeout(180)
@@ -288,6 +292,28 @@ async def test_two_workers_share_the_partitions_and_lose_nothing(service: Servic
     counts = await service.decided_ids(f"c{i}" for i in range(1000))
     assert len(counts) == 1000
     assert len(await service.waiting()) == 100
+
+
+async def test_verdicts_leave_as_events_and_a_kill_9_in_the_middle_repeats_none(service: Service) -> None:
+    await service.send([{"comment_id": f"c{i}", "text": "fake:incitement=0.9"} for i in range(300)])
+    first = service.start()
+    await service.decided_ids(f"c{i}" for i in range(300))
+    decided = asyncio.create_task(service.decide_all())
+    await service.verdicts(60)
+    first.kill()
+    ids = await decided
+    service.start()
+    await service.verdicts(300)
+
+    async def relayed() -> bool | None:
+        return await service.unsent() == 0 or None
+
+    await until(relayed, "the outbox to be empty")
+    found = [m async for m in read_all(make_cluster(service.settings), service.settings.verdicts_topic)]
+    verdicts = [msgspec.json.decode(m.value or b"", type=Verdict) for m in found]
+    assert sorted(v.comment_id for v in verdicts) == sorted(ids) == sorted(f"c{i}" for i in range(300))
+    assert {(v.verdict, v.moderator, v.reason, v.undone) for v in verdicts} == {(VerdictKind.REJECT, "m1", "r", False)}
+    assert {m.key.decode() for m in found if m.key} == set(ids)
 
 
 async def test_the_queue_gauges_follow_the_queue(service: Service) -> None:

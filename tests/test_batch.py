@@ -72,16 +72,20 @@ class World:
         self.metrics = Metrics()
         self.health = Health("model", "redis", "kafka")
         self.scorer = scorer or FakeScorer()
+        self.progress = Progress()
         self.pauses: list[float] = []
         self.on_pause: Callable[[], None] = lambda: None
         self.handler = BatchHandler(
             pipeline=Pipeline(
-                scorer=ProbedScorer(self.scorer, metrics=self.metrics, health=self.health), policy=policy(content), queue=self.queue, metrics=self.metrics
+                scorer=ProbedScorer(self.scorer, metrics=self.metrics, health=self.health, progress=self.progress),
+                policy=policy(content),
+                queue=self.queue,
+                metrics=self.metrics,
             ),
             publisher=self.publisher,
             metrics=self.metrics,
             health=self.health,
-            progress=Progress(),
+            progress=self.progress,
             decisions_topic="decisions",
             dead_letter_topic="dlq",
             longest_pause=1.0,
@@ -191,6 +195,16 @@ async def test_while_the_queue_is_away_the_worker_is_not_ready() -> None:
     await world.handler.handle([event(INCITING)])
     assert seen == [["redis", "kafka"]]
     assert world.health.missing() == []
+
+
+async def test_the_watchdog_can_see_what_a_batch_does_and_waits_for() -> None:
+    world = World(queue=Flaky(2), publisher=FlakyPublisher(1))
+    seen: list[tuple[str, str | None]] = []
+    world.on_pause = lambda: seen.append((world.progress.step, world.progress.waiting_for))
+    await world.handler.handle([event(INCITING)])
+    assert seen == [("file", "redis"), ("file", "redis"), ("publish", "kafka")]
+    assert (world.progress.step, world.progress.waiting_for) == ("idle", None)
+    assert world.progress.count > 2
 
 
 async def test_a_broker_that_is_away_is_waited_for_and_nothing_is_filed_twice() -> None:

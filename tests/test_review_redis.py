@@ -1,5 +1,6 @@
 """What only the real queue can show: which keys there are, and how it meets a server in trouble."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 
@@ -8,6 +9,8 @@ from redis.asyncio import Redis
 
 from moderation.errors import QueueUnavailable
 from moderation.events import VerdictKind
+from moderation.review.bench import measure
+from moderation.review.connect import connect
 from moderation.review.queue import ReviewQueue
 from moderation.review.records import Outcome
 from moderation.review.redis import RedisQueue
@@ -82,4 +85,28 @@ async def test_no_server_is_a_transient_error(call: Callable[[ReviewQueue], obje
     queue = RedisQueue(Redis.from_url("redis://127.0.0.1:1/0"))
     with pytest.raises(QueueUnavailable):
         await call(queue)  # type: ignore[misc]  # each of the three returns an awaitable of its own type
+    await queue.close()
+
+
+async def test_the_benchmark_measures_each_operation_at_each_depth(redis: Redis) -> None:
+    queue = RedisQueue(redis, prefix=f"test-{uuid.uuid4().hex}")
+
+    async def memory() -> int:
+        return int((await redis.info("memory"))["used_memory"])
+
+    seen: list[int] = []
+    found = await measure(queue, memory, [50, 200], samples=20, progress=seen.append)
+    assert {(row.operation, row.depth) for row in found.latencies} == {
+        (operation, depth) for operation in ("put", "claim", "renew", "resolve", "counts", "peek 20, filtered") for depth in (50, 200)
+    }
+    assert all(0 < row.p50 <= row.p99 for row in found.latencies)
+    assert found.bytes_per_item > 500
+    assert seen[-1] == 200
+    assert (await queue.depth()).ready == 200
+
+
+async def test_more_callers_than_connections_take_turns(redis_url: str) -> None:
+    queue = RedisQueue(connect(redis_url), prefix=f"test-{uuid.uuid4().hex}")
+    await asyncio.gather(*(queue.apply([filing(f"c{i}")]) for i in range(300)))
+    assert (await queue.depth()).ready == 300
     await queue.close()

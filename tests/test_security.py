@@ -10,11 +10,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from moderation.bootstrap import make_queue
 from moderation.embedded import EmbeddedServer, free_port
 from moderation.review.connect import connect
 from tests.certificates import Authority
-from tests.makers import deletion, filing
 from tests.servers import ApacheKafka, Program, debian_redis
 from tests.service import Service, Worker, until
 
@@ -246,14 +244,8 @@ async def test_scripts_with_one_key_run_in_a_cluster_alone_and_in_a_pipeline(clu
         await client.aclose()
 
 
-@pytest.mark.xfail(strict=True, reason="review/scripts.py pipelines with evalsha(), which redis-py refuses for a cluster; execute_command does it")
 async def test_the_service_files_in_a_cluster(apache_kafka: ApacheKafka, tmp_path: Path, cluster: list[Program]) -> None:
     service = Service(apache_kafka.address, f"redis+cluster://127.0.0.1:{cluster[0].port}", tmp_path)
-    queue = make_queue(service.settings)
-    try:
-        await queue.apply([filing(), deletion()])
-    finally:
-        await queue.close()
     await service.topics()
     await decides_and_files(service)
 

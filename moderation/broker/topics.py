@@ -32,8 +32,8 @@ async def ensure_topics(cluster: Cluster, topics: Sequence[str], *, partitions: 
         await admin.close()
 
 
-async def read_all(cluster: Cluster, topic: str, *, until: Mapping[int, int] | None = None) -> AsyncGenerator[Message, None]:
-    """Every record of a topic from its first to the last at the time of the call, or to just before the offsets in `until`.
+async def read_all(cluster: Cluster, topic: str, *, since: float | None = None, until: Mapping[int, int] | None = None) -> AsyncGenerator[Message, None]:
+    """Every record of a topic from its first, or from a time (Unix seconds) on, to the last at the time of the call, or to just before the offsets in `until`.
 
     Outside any consumer group; partition by partition in order. Raises BrokerUnavailable.
     """
@@ -42,6 +42,10 @@ async def read_all(cluster: Cluster, topic: str, *, until: Mapping[int, int] | N
         consumer.assign(partitions)
         first = await consumer.beginning_offsets(partitions) if partitions else {}
         ends = await consumer.end_offsets(partitions) if until is None and partitions else {p: (until or {}).get(p.partition, 0) for p in partitions}
+        if since is not None:
+            first |= await _offsets_at(consumer, partitions, since, ends)
+        for partition in partitions:
+            consumer.seek(partition, first[partition])
         left = {p for p in partitions if ends[p] > first[p]}
         silent = 0
         while left:
@@ -55,6 +59,14 @@ async def read_all(cluster: Cluster, topic: str, *, until: Mapping[int, int] | N
             left = {p for p in left if await consumer.position(p) < ends[p]}
             if left and silent == SILENCES:
                 raise BrokerUnavailable(f"{topic}: no answer for {SILENCES * SILENCE_MS // 1000} s")
+
+
+async def _offsets_at(
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: float, ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """The first offset of a time or later; the end where there is none."""
+    found = await consumer.offsets_for_times(dict.fromkeys(partitions, round(since * 1000))) if partitions else {}
+    return {p: found[p].offset if found.get(p) else ends[p] for p in partitions}
 
 
 async def follow(cluster: Cluster, topic: str, *, since: Mapping[int, int] | None = None) -> AsyncGenerator[Message, None]:

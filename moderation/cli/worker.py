@@ -5,8 +5,8 @@ import asyncio
 import typer
 
 from moderation import logs
-from moderation.bootstrap import work
 from moderation.config import load_settings
+from moderation.worker import work
 
 
 def worker() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from redis.asyncio import Redis, Sentinel
+from redis.asyncio import BlockingConnectionPool, Redis, Sentinel
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -22,6 +22,7 @@ from moderation.errors import ConfigurationError
 from moderation.tls import client_context
 
 TIMEOUT = 5.0  # seconds for one answer
+CONNECTIONS = 64  # of one process
 SENTINEL_PORT, REDIS_PORT = 26379, 6379
 
 
@@ -44,7 +45,8 @@ def connect(
             return _sentinel(urlsplit(url), options | ({"ssl": True} if secure else {}), sentinel_password)
         if kind == "cluster":
             return _cluster(urlsplit(url), options | ({"ssl": True} if secure else {}))
-        return Redis.from_url(url, **options)
+        # Callers beyond the pool's size take turns instead of failing.
+        return Redis.from_pool(BlockingConnectionPool.from_url(url, max_connections=CONNECTIONS, timeout=TIMEOUT, **options))
     except ValueError as error:
         raise ConfigurationError(f"MODERATION_REDIS_URL: {error}") from None
 

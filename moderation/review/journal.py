@@ -53,6 +53,8 @@ class Journal(Protocol):
     async def unsent(self) -> int:
         """How many verdicts wait to be sent."""
 
+    async def close(self) -> None: ...
+
 
 class MemoryJournal:
     """Keeps the Journal contract in this process. The twin of RedisJournal."""
@@ -86,3 +88,6 @@ class MemoryJournal:
 
     async def unsent(self) -> int:
         return len(self.verdicts)
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -42,6 +42,9 @@ class RedisJournal:
     async def unsent(self) -> int:
         return int(await self._call(self._redis.xlen(self._outbox)))
 
+    async def close(self) -> None:
+        await self._redis.aclose()
+
     async def _call(self, call: Awaitable[Any]) -> Any:
         async def run() -> Any:
             return await call

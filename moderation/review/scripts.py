@@ -53,7 +53,8 @@ class Scripts:
         offset, audit_events = self._common
         async with self.redis.pipeline(transaction=False) as pipe:
             for script, *args in calls:
-                pipe.evalsha(self._hashes[script], 1, self.prefix, offset(), audit_events, *args)
+                # By its name: a cluster's pipeline has no evalsha of its own.
+                pipe.execute_command("EVALSHA", self._hashes[script], 1, self.prefix, offset(), audit_events, *args)
             return await pipe.execute()
 
     async def guarded(self, call: Callable[[], Awaitable[T]]) -> T:

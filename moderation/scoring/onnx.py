@@ -93,7 +93,10 @@ class OnnxScorer:
             for row, i in enumerate(group):
                 padded[row, : len(ids[i])] = ids[i]
                 mask[row, : len(ids[i])] = 1
-            out[group] = self._session.run(None, {"ids": padded, "mask": mask})[0]
+            found = self._session.run(None, {"ids": padded, "mask": mask})[0]
+            if found.shape != out[group].shape:  # numpy would stretch some of these
+                raise ScoringError(f"the model gave {found.shape} scores")
+            out[group] = found
             self._on_progress()
         if not np.isfinite(out).all():
             raise ScoringError("the model gave no number")

@@ -6,6 +6,7 @@ from moderation.errors import ScorerUnavailable, ScoringError
 from moderation.events import Scores
 from moderation.health import Health
 from moderation.metrics import Metrics
+from moderation.progress import Progress
 from moderation.scoring.scorer import ModelInfo, Scorer
 
 HARMLESS = "Thank you, and good morning."
@@ -14,10 +15,11 @@ HARMLESS = "Thank you, and good morning."
 class ProbedScorer:
     """A Scorer around another. After a refusal it tries a harmless text: when that works, the texts were at fault."""
 
-    def __init__(self, scorer: Scorer, *, metrics: Metrics, health: Health) -> None:
+    def __init__(self, scorer: Scorer, *, metrics: Metrics, health: Health, progress: Progress) -> None:
         self._scorer = scorer
         self._metrics = metrics
         self._health = health
+        self._progress = progress
 
     @property
     def info(self) -> ModelInfo:
@@ -26,7 +28,8 @@ class ProbedScorer:
     async def score(self, texts: Sequence[str]) -> list[Scores]:
         """As the scorer inside. Raises ScoringError when these texts are refused, ScorerUnavailable when any text would be."""
         try:
-            found = await self._scorer.score(texts)
+            with self._progress.doing("score"):
+                found = await self._scorer.score(texts)
         except ScoringError as error:
             try:
                 await self._scorer.score([HARMLESS])

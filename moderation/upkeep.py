@@ -1,0 +1,49 @@
+"""What a worker does every few seconds beside its batches: gauges brought up to date, what is too old let go of, a broken model tried again."""
+
+import asyncio
+import contextlib
+
+from moderation.errors import QueueUnavailable
+from moderation.health import Health
+from moderation.metrics import Metrics
+from moderation.review.journal import Journal
+from moderation.review.queue import ReviewQueue
+from moderation.scoring.probed import ProbedScorer
+
+MODEL_TIMEOUT = 5.0  # seconds for a probe
+
+
+async def observe_queue(queue: ReviewQueue, metrics: Metrics, health: Health) -> None:
+    """Bring the queue gauges up to date, and notice when Redis comes or goes while no comments do."""
+    try:
+        depth = await queue.depth()
+    except QueueUnavailable:
+        health.set("redis", False)
+        metrics.dependency_up.labels("redis").set(0)
+        return
+    health.set("redis", True)
+    metrics.dependency_up.labels("redis").set(1)
+    metrics.queue_depth.labels("ready").set(depth.ready)
+    metrics.queue_depth.labels("leased").set(depth.leased)
+    metrics.queue_depth.labels("held").set(depth.held)
+    metrics.queue_ready.clear()
+    metrics.queue_oldest_by_category.clear()
+    for category, lane in depth.categories.items():
+        metrics.queue_ready.labels(category).set(lane.ready)
+        metrics.queue_oldest_by_category.labels(category).set(lane.oldest_seconds)
+    metrics.queue_oldest_seconds.set(depth.oldest_seconds)
+
+
+async def keep_house(queue: ReviewQueue, journal: Journal, *, audit_seconds: float, queue_seconds: float | None) -> None:
+    """Let go of what is older than the newsroom keeps it; `queue_seconds` of None keeps items until they are decided."""
+    with contextlib.suppress(QueueUnavailable):  # the next round will do
+        await journal.trim(audit_seconds)
+        if queue_seconds is not None:
+            await queue.expire(queue_seconds)
+
+
+async def observe_model(scorer: ProbedScorer, health: Health) -> None:
+    """Notice when a broken model is well again while no comments come."""
+    if "model" in health.missing():
+        with contextlib.suppress(TimeoutError):  # a batch is in its hands, which will tell as well
+            await asyncio.wait_for(scorer.try_again(), MODEL_TIMEOUT)
