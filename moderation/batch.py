@@ -6,6 +6,7 @@ in place; a batch that the model refuses is tried comment by comment; when the m
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -94,13 +95,14 @@ class BatchHandler:
         return [Message(topic=self._decisions_topic, key=d.comment_id.encode(), value=msgspec.json.encode(d)) for d in decisions]
 
     async def _publish(self, messages: list[Message]) -> None:
-        if not messages:
-            return
-        with self._metrics.stage("publish"):
-            await self._patience.through("publish", "kafka", lambda: self._publisher.publish(messages))
-        for message in messages:
-            if message.topic == self._dead_letter_topic:
-                self._metrics.dead_letters.labels(message.headers["reason"].decode()).inc()
+        """Decisions first: a dead-letter topic that refuses must not have them sent again with its every try."""
+        letters = [m for m in messages if m.topic == self._dead_letter_topic]
+        for some in ([m for m in messages if m.topic != self._dead_letter_topic], letters):
+            if some:
+                with self._metrics.stage("publish"):
+                    await self._patience.through("publish", "kafka", partial(self._publisher.publish, some))
+        for letter in letters:
+            self._metrics.dead_letters.labels(letter.headers["reason"].decode()).inc()
 
     def _decoded(self, events: Sequence[Message]) -> tuple[list[Taken], list[Message]]:
         """Comments with their events, and dead letters for the rest."""

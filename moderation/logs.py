@@ -1,11 +1,15 @@
 """structlog set-up: one event a line, ids and figures, never the text of a comment."""
 
 import logging
+import math
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
+_REMEMBERED = 1000  # different things libraries said
 # Fields that could carry what a reader wrote. A slip in a call must not become a leak.
 _NEVER = frozenset({"text", "comment", "body", "value", "payload", "title", "name"})
 
@@ -27,6 +31,7 @@ def configure(level: str, fmt: str) -> None:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Seldom())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer])
     )
@@ -34,6 +39,29 @@ def configure(level: str, fmt: str) -> None:
     root.handlers[:] = [handler]
     # The libraries are chatty; what matters of them arrives as warnings.
     root.setLevel(max(threshold, logging.WARNING))
+
+
+class Seldom(logging.Filter):
+    """Lets a library say the same thing once in a while, and how often it wanted to: a broker that is away is worth sixty lines a second to aiokafka."""
+
+    def __init__(self, every: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._every = every
+        self._clock = clock
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}  # when last, and how often since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        key = (record.name, str(record.msg))
+        last, held = self._said.get(key, (-math.inf, 0))
+        if self._clock() - last < self._every:
+            self._said[key] = (last, held + 1)
+            return False
+        if len(self._said) >= _REMEMBERED:
+            self._said.clear()
+        self._said[key] = (self._clock(), 0)
+        if held:
+            record.msg = f"{record.msg} [and {held} times since it was last said]"
+        return True
 
 
 def drop_text(_: Any, __: str, event: Any) -> Any:

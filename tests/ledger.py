@@ -78,10 +78,11 @@ class Ledger:
 
     async def waits(self, dependency: str) -> None:
         """Return when the last worker says that it waits for Redis or Kafka."""
-        log = self.service.workers[-1].log
+        worker = self.service.workers[-1]
 
         async def said() -> bool | None:
-            lines = (line for line in log.read_text().splitlines() if '"event": "waiting"' in line)
+            assert worker.process.poll() is None, worker.tail()
+            lines = (line for line in worker.log.read_text().splitlines() if '"event": "waiting"' in line)
             return any(json.loads(line)["dependency"] == dependency for line in lines) or None
 
         await until(said, f"the worker to wait for {dependency}")

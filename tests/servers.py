@@ -132,17 +132,17 @@ class ApacheKafka:
         return ",".join(f"127.0.0.1:{broker.port}" for broker in self.brokers)
 
 
-def debian_redis(folder: Path, port: int = 0, *options: str, environment: Sequence[str] = ()) -> Program:
+def debian_redis(folder: Path, port: int = 0, *options: str, program: str = "redis-server", environment: Sequence[str] = ()) -> Program:
     """The `redis-server` on the PATH (Redis 7), which writes every command to its append-only file before it answers.
 
-    `options` go to its command line, `environment` are NAME=VALUE.
+    `options` go to its command line, `environment` are NAME=VALUE, `program` is another server of its kind.
     """
-    need("redis-server")
+    need(program)
     port = port or free_port()
     folder = folder / f"redis-{port}"
     folder.mkdir(parents=True, exist_ok=True)
     durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
-    command = ["env", *environment, "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), *durable, *options]
+    command = ["env", *environment, program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), *durable, *options]
     return Program(port, lambda: EmbeddedServer("redis", command, port, folder / "redis.out"))
 
 

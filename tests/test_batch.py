@@ -52,6 +52,15 @@ class FlakyPublisher(MemoryPublisher):
         await super().publish(messages)
 
 
+class FussyPublisher(FlakyPublisher):
+    """A broker whose dead-letter topic refuses for the first `failures` calls, while the others take what they are given."""
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        await MemoryPublisher.publish(self, [m for m in messages if m.topic != "dlq"])
+        if letters := [m for m in messages if m.topic == "dlq"]:
+            await super().publish(letters)
+
+
 class World:
     """A handler with everything around it in memory."""
 
@@ -105,6 +114,14 @@ def event(value: bytes | dict[str, Any], offset: int = 0) -> Message:
 
 INCITING = {"comment_id": "bad", "text": "fake:incitement=0.9"}
 HARMLESS = {"comment_id": "good", "text": "hello"}
+
+
+async def test_a_dead_letter_topic_that_refuses_is_waited_for_without_repeating_decisions() -> None:
+    world = World(publisher=FussyPublisher(3))
+    await world.handler.handle([event(b"not a comment"), event(HARMLESS), event(INCITING)])
+    assert [d.comment_id for d in world.decisions()] == ["good", "bad"]
+    assert len(world.letters()) == 1
+    assert len(world.pauses) == 3
 
 
 async def test_each_comment_is_decided_and_what_needs_a_person_is_filed() -> None:

@@ -4,21 +4,25 @@ Each test prints its books at the end of the run: comments sent, decided, dead-l
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError
 from redis.asyncio import Redis
 
 from moderation.bootstrap import make_cluster
+from moderation.config import Settings
+from moderation.embedded import valkey_program
 from moderation.errors import BrokerUnavailable
 from tests.ledger import Ledger
-from tests.servers import ApacheKafka, Program
-from tests.service import Service, until
+from tests.servers import ApacheKafka, Program, debian_redis, need
+from tests.service import Service, Worker, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
@@ -98,7 +102,6 @@ async def test_a_broker_killed_and_started_again_loses_nothing(ledger: Open, tmp
         async with books.load():
             await books.decided(500)
             kafka.brokers[0].kill()
-            assert "kafka" in await worker.answers("/readyz", 503)
             await kafka.brokers[0].start()
             await worker.answers("/readyz", 200)
         await books.balance()
@@ -110,23 +113,69 @@ async def test_a_broker_that_is_unreachable_for_a_while_loses_nothing(ledger: Op
         worker = books.service.start()
         async with books.load():
             await books.decided(500)
-            kafka.brokers[0].pause()
-            assert "kafka" in await worker.answers("/readyz", 503)
-            await asyncio.sleep(UNREACHABLE)  # the fault itself
-            kafka.brokers[0].resume()
+            await unreachable(kafka.brokers[0], worker, "kafka")
             await worker.answers("/readyz", 200)
         await books.balance()
 
 
-async def test_one_of_three_brokers_killed_stops_nothing(ledger: Open, tmp_path: Path) -> None:
-    with ApacheKafka(tmp_path / "kafka", brokers=3) as kafka:
-        books = await ledger(kafka, replication=3)
-        books.service.start()
-        async with books.load():
-            await books.decided(500)
-            kafka.brokers[0].kill()
-            await books.decided(2000)
-        await books.balance()
+@pytest.fixture(scope="module")
+def three_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """Three brokers, of which two have to have a record; a test that ends one starts it again."""
+    with ApacheKafka(tmp_path_factory.mktemp("three"), brokers=3) as kafka:
+        yield kafka
+
+
+async def test_one_of_three_brokers_killed_stops_nothing(ledger: Open, three_brokers: ApacheKafka) -> None:
+    books = await ledger(three_brokers, replication=3)
+    books.service.start()
+    async with books.load():
+        await books.decided(500)
+        three_brokers.brokers[0].kill()
+        await books.decided(1500)
+    await books.balance()
+    await three_brokers.brokers[0].start()
+
+
+async def test_a_dead_letter_topic_that_refuses_is_waited_for(ledger: Open, three_brokers: ApacheKafka) -> None:
+    books = await ledger(three_brokers, create=False, replication=3)
+    settings = books.service.settings
+    await until(lambda: created_fussy(settings), "the topics")
+    books.service.start()
+    await books.send("before", 50)
+    await books.decided(50)
+    three_brokers.brokers[2].kill()  # two are left: enough for all topics but the one for dead letters
+    await books.send_unreadable("broken")
+    await books.send("after", 50)
+    await books.waits("kafka")
+    assert await committed(settings) <= 50
+    await three_brokers.brokers[2].start()
+    assert (await books.balance()).repeats <= settings.batch_size  # the group's coordinator moved; what was tried again is the letter alone
+
+
+async def created_fussy(settings: Settings) -> bool | None:
+    """True when the topics are there, with one partition; the one for dead letters wants all three replicas to have a record."""
+    topics = [NewTopic(name, 1, 3) for name in (settings.comments_topic, settings.decisions_topic)]
+    topics.append(NewTopic(settings.dead_letter_topic, 1, 3, topic_configs={"min.insync.replicas": "3"}))
+    async with admin(settings) as client:
+        answer = await client.create_topics(topics)
+        return {row[1] for row in answer.topic_errors} <= {0, TopicAlreadyExistsError.errno} or None
+
+
+async def committed(settings: Settings) -> int:
+    """The offset up to which the group has acknowledged the only partition."""
+    async with admin(settings) as client:
+        found = await client.list_consumer_group_offsets(settings.group)
+        return int(found[TopicPartition(settings.comments_topic, 0)].offset)
+
+
+@contextlib.asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[Any]:
+    client = AIOKafkaAdminClient(**make_cluster(settings).options())
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 async def test_a_redis_killed_and_started_again_loses_nothing(ledger: Open, redis_server: Program) -> None:
@@ -146,22 +195,22 @@ async def test_a_redis_that_is_unreachable_for_a_while_loses_nothing(ledger: Ope
     worker = books.service.start()
     async with books.load():
         await books.decided(500)
-        redis_server.pause()
-        assert "redis" in await worker.answers("/readyz", 503)
-        await asyncio.sleep(UNREACHABLE)  # the fault itself
-        redis_server.resume()
+        await unreachable(redis_server, worker, "redis")
         await worker.answers("/readyz", 200)
     await books.balance()
 
 
+@pytest.mark.xfail(strict=True, reason="review/scripts.py looks for OOM in the message of an OutOfMemoryError, where redis-py leaves it out")
 async def test_a_redis_without_memory_is_waited_for(ledger: Open, redis_server: Program) -> None:
     books = await ledger()
     books.service.start()
-    async with Redis(port=redis_server.port) as redis, books.load():
-        await books.decided(500)
+    await books.send("before", 50)
+    await books.decided(50)
+    async with Redis(port=redis_server.port) as redis:
         await redis.config_set("maxmemory-policy", "noeviction")
         await redis.config_set("maxmemory", "1mb")
-        await books.waits("redis")
+        await books.send("full", 50)
+        await first(books.waits("redis"), before=books.decided(100))
         await redis.config_set("maxmemory", "0")
     await books.balance()
 
@@ -174,24 +223,83 @@ async def test_a_text_the_model_refuses_is_the_only_dead_letter_of_its_batch(led
     assert (balance.decided, balance.lettered) == (198, 2)
 
 
-async def test_a_dead_letter_topic_that_refuses_is_waited_for(ledger: Open) -> None:
-    books = await ledger(create=False)
-    settings = books.service.settings
-    admin = AIOKafkaAdminClient(**make_cluster(settings).options())
-    await admin.start()
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 48 MB. Skips where nobody may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"needs to mount a small file system: {mounted.stderr.strip()}")
     try:
-        # One replica, where two are asked for: Kafka takes nothing.
-        await admin.create_topics([NewTopic(settings.dead_letter_topic, 1, 1, topic_configs={"min.insync.replicas": "2"})])
-        await admin.create_topics([NewTopic(settings.comments_topic, 1, 1), NewTopic(settings.decisions_topic, 1, 1)])
-        books.service.start()
-        await books.send("before", 50)
-        await books.decided(50)
-        await books.send_unreadable("broken")
-        await books.send("after", 50)
-        await books.waits("kafka")
-        committed = await admin.list_consumer_group_offsets(settings.group)
-        assert committed[TopicPartition(settings.comments_topic, 0)].offset <= 50
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.dead_letter_topic, configs={"min.insync.replicas": "1"})])
-        await books.balance()
+        yield folder
     finally:
-        await admin.close()
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+async def test_a_broker_whose_disk_is_full_is_waited_for(ledger: Open, small_disk: Path) -> None:
+    with ApacheKafka(small_disk / "kafka") as kafka:
+        broker, filler = kafka.brokers[0], small_disk / "filler"
+        books = await ledger(kafka)
+        worker = books.service.start()
+        async with books.load():
+            await books.decided(500)
+            fill(filler)
+            assert "kafka" in await worker.answers("/readyz", 503)
+            filler.unlink()  # someone makes room; a broker that lost its disk has ended, and is started again
+            broker.kill()
+            await broker.start()
+            await worker.answers("/readyz", 200)
+        await books.balance()
+
+
+async def test_a_redis_whose_clock_jumps_back_loses_nothing(ledger: Open, tmp_path: Path) -> None:
+    need("faketime")
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    faked = [f"LD_PRELOAD={library}", f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+    # Valkey: libfaketime does not get along with the memory allocator that Debian's Redis uses.
+    with debian_redis(tmp_path / "faked", program=str(valkey_program()), environment=faked) as redis:
+        books = await ledger(redis=redis)
+        books.service.start()
+        async with Redis(port=redis.port) as client, books.load():
+            await books.decided(500)
+            before, _ = await client.time()
+            clock.write_text("-3600")
+            await until(lambda: earlier(client, before - 3500), "the clock to jump")
+            await books.decided(1000)
+        await books.balance()
+
+
+async def earlier(client: Redis, than: float) -> bool | None:
+    return (await client.time())[0] < than or None
+
+
+async def unreachable(server: Program, worker: Worker, dependency: str) -> None:
+    """The server answers nobody for a while, and the worker says that it waits for it."""
+    server.pause()
+    _, missing = await asyncio.gather(asyncio.sleep(UNREACHABLE), worker.answers("/readyz", 503))  # the pause is the fault itself
+    assert dependency in missing
+    server.resume()
+
+
+async def first(wanted: Coroutine[Any, Any, None], *, before: Coroutine[Any, Any, None]) -> None:
+    """Return when the wanted thing happens; fail when the other one does before."""
+    tasks = [asyncio.ensure_future(wanted), asyncio.ensure_future(before)]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert tasks[0] in done
+    assert outcomes[0] is None, outcomes[0]
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(64 * 1024)):
+                pass
+        except OSError:
+            return
