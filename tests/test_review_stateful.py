@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
@@ -23,7 +24,7 @@ from moderation.embedded import EmbeddedServer, embedded_redis, free_port
 from moderation.errors import Conflict, ReviewError
 from moderation.events import Verdict, VerdictKind
 from moderation.review.memory import MemoryQueue
-from moderation.review.records import ALL, SEPARATOR, Change, Claim, Filter
+from moderation.review.records import ALL, SEPARATOR, Change, Claim, Filter, Status
 from moderation.review.redis import RedisQueue
 from moderation.review.redis_journal import RedisJournal
 from moderation.review.scripts import text
@@ -82,6 +83,8 @@ def outcome_of(answer: Any) -> Any:
             return answer.item, answer.version, answer.moderator
         case list():
             return [outcome_of(one) for one in answer]
+        case Status():
+            return replace(answer, until=0.0)
         case Verdict():
             return answer.comment_id, answer.verdict, answer.moderator
         case float():
@@ -203,6 +206,11 @@ class Lives(RuleBasedStateMachine):
             for side in (self.runner.run(self.journal.outgoing(10_000)), self.twin.journal.verdicts)
         ]
         assert verdicts[0] == verdicts[1]
+
+    @invariant()
+    def every_status_agrees(self) -> None:
+        for comment_id in (f"c{i}" for i in range(12)):
+            self.both(lambda q, _, which=comment_id: q.status(which))
 
     @invariant()
     def every_index_is_true(self) -> None:
