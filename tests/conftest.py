@@ -83,6 +83,14 @@ def root() -> Path:
     return Path(__file__).parent.parent
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On Apache Kafka, only what uses it: the rest would say again what it says in the plain run."""
+    if os.environ.get("MODERATION_TEST_KAFKA") == "apache":
+        other = [item for item in items if "kafka_server" not in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in items if item not in other]
+        config.hook.pytest_deselected(items=other)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The books of the fault tests (tests/ledger.py)."""
     for report in terminalreporter.getreports("passed"):
