@@ -15,8 +15,9 @@ help: ## list the targets
 demo: $(VENV)/.demo ## run the whole service on this machine; ARGS="--once --json", ARGS="--input FILE"
 	@$(BIN)/moderation demo $(ARGS)
 
+# Most tests wait for servers: three at a time use two cores well.
 test: $(VENV)/.dev ## run the test suite; ARGS="-k words"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import layers
 	$(BIN)/ruff format --check .
@@ -35,7 +36,7 @@ kafka: ## start one Apache Kafka broker on 127.0.0.1:9092 (needs Java and Maven)
 	@deploy/kafka/start
 
 test-kafka: $(VENV)/.dev ## on Apache Kafka and Redis: acceptance, security and faults (needs Java, Maven and redis-server)
-	@MODERATION_TEST_KAFKA=apache $(BIN)/python -m pytest tests/test_acceptance.py tests/test_broker.py tests/test_dlq.py tests/test_stress.py $(ARGS)
+	@MODERATION_TEST_KAFKA=apache $(BIN)/python -m pytest -n 2 tests/test_acceptance.py tests/test_broker.py tests/test_dlq.py tests/test_stress.py $(ARGS)
 	@$(BIN)/python -m pytest -m faults $(ARGS)
 
 test-train: $(VENV)-train/.ready ## the tests that need PyTorch: training, export, the Detoxify checkpoint
