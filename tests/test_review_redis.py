@@ -3,10 +3,12 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
 
+from moderation.embedded import embedded_redis
 from moderation.errors import QueueUnavailable
 from moderation.events import VerdictKind
 from moderation.review.bench import measure
@@ -110,3 +112,30 @@ async def test_more_callers_than_connections_take_turns(redis_url: str) -> None:
     await asyncio.gather(*(queue.apply([filing(f"c{i}")]) for i in range(300)))
     assert (await queue.depth()).ready == 300
     await queue.close()
+
+
+async def test_a_server_that_is_full_is_waited_for_while_moderators_can_go_on(tmp_path: Path) -> None:
+    with embedded_redis(tmp_path) as server:
+        redis: Redis = Redis.from_url(f"redis://127.0.0.1:{server.port}/0")
+        queue = RedisQueue(redis)
+        await queue.apply([filing("c1"), filing("c2")])
+        await redis.config_set("maxmemory", 1)
+        with pytest.raises(QueueUnavailable, match="OutOfMemory"):
+            await queue.apply([filing("c3")])
+        for claim in await queue.claim("m1", count=1):
+            assert (await queue.resolve(claim, VerdictKind.REJECT)).comment_id == "c1"
+        assert await queue.apply([deletion("c2")]) == [Outcome.WITHDRAWN]
+        await redis.config_set("maxmemory", 0)
+        assert await queue.apply([filing("c3")]) == [Outcome.FILED]
+        await redis.aclose()
+
+
+async def test_a_replica_is_waited_for_until_it_is_the_master(tmp_path: Path) -> None:
+    with embedded_redis(tmp_path) as server:
+        redis: Redis = Redis.from_url(f"redis://127.0.0.1:{server.port}/0")
+        await redis.replicaof("127.0.0.1", 1)
+        with pytest.raises(QueueUnavailable):
+            await RedisQueue(redis).apply([filing("c1")])
+        await redis.replicaof("NO", "ONE")
+        assert await RedisQueue(redis).apply([filing("c1")]) == [Outcome.FILED]
+        await redis.aclose()

@@ -5,14 +5,26 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    ClusterDownError,
+    MovedError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 
 from moderation.errors import QueueUnavailable
 
 T = TypeVar("T")
 _LUA = Path(__file__).parent / "lua"
-# Answers of a server that will be well again: full, loading, a replica that was promoted, a script that runs too long.
-_PASSING = ("OOM", "LOADING", "READONLY", "MASTERDOWN", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS")
+# Answers of a server that will be well again: full, a replica that was promoted, a cluster that moves. The client has classes for some,
+# without the code in the message; it knows the others by their code alone.
+_PASSING = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError, MovedError)
+_PASSING_CODES = ("OOM", "LOADING", "READONLY", "MASTERDOWN", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS")
 
 
 def _source(path: Path, shared: str) -> str:
@@ -64,11 +76,17 @@ class Scripts:
         except NoScriptError:
             raise
         except ResponseError as error:
-            if str(error).startswith(_PASSING) or any(f" {word} " in f" {error} " for word in _PASSING):
-                raise QueueUnavailable(type(error).__name__) from None
+            # A script passes on what a command in it was told, as "… script: f_…, on @user_script:7: OOM command not allowed …" or alike.
+            if isinstance(error, _PASSING) or any(f" {code} " in f" {error} ".replace("-", " ") for code in _PASSING_CODES):
+                raise QueueUnavailable(f"{type(error).__name__} {_code(error)}".rstrip()) from None
             raise
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
             raise QueueUnavailable(type(error).__name__) from None
+
+
+def _code(error: ResponseError) -> str:
+    """What the server said, if it was one of the codes; its own words could hold an id."""
+    return next((code for code in _PASSING_CODES if f" {code} " in f" {error} ".replace("-", " ")), "")
 
 
 def text(value: bytes | str) -> str:
