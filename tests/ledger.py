@@ -18,6 +18,7 @@ from moderation.errors import BrokerUnavailable
 from tests.service import Service, until
 
 CHUNK, PACE = 25, 0.1  # the load: 25 comments every 0.1 s, of which every tenth needs a person
+BACKLOG = 1500
 WITHIN = 90.0  # seconds for everything to be accounted for, once the fault is over
 
 
@@ -58,7 +59,8 @@ class Ledger:
 
     @contextlib.asynccontextmanager
     async def load(self, name: str = "load") -> AsyncIterator[None]:
-        """Comments keep coming at an even pace inside the block, whatever happens to those who take them."""
+        """A backlog, and comments that keep coming at an even pace inside the block, whatever happens to those who take them."""
+        await self.send(f"{name}-backlog", BACKLOG)
         stop = asyncio.Event()
         feeding = asyncio.create_task(self._feed(name, stop))
         try:

@@ -137,7 +137,7 @@ async def test_one_of_three_brokers_killed_stops_nothing(ledger: Open, three_bro
     async with books.load():
         await books.decided(500)
         three_brokers.brokers[0].kill()
-        await books.decided(1500)
+        await books.decided(2500)  # a thousand of them came after the fault
     await books.balance()
     await three_brokers.brokers[0].start()
 
@@ -274,7 +274,7 @@ async def test_a_redis_whose_clock_jumps_back_loses_nothing(ledger: Open, tmp_pa
             before, _ = await client.time()
             clock.write_text("-3600")
             await until(lambda: earlier(client, before - 3500), "the clock to jump")
-            await books.decided(1000)
+            await books.decided(2000)
         await books.balance()
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +12,17 @@ from moderation.bootstrap import make_cluster
 from moderation.broker.lag import LagMeter
 from moderation.embedded import embedded_redis, free_port
 from moderation.errors import BrokerUnavailable
-from tests.conftest import apache_kafka
+from tests.servers import ApacheKafka
 from tests.service import Service, Worker, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(360)]
 PARTITIONS = {"0", "1", "2", "3"}
 
 
-@pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture
+def kafka(apache_kafka: ApacheKafka) -> str:
     """Apache Kafka, host:port."""
-    with apache_kafka(tmp_path_factory.mktemp("kafka")) as server:
-        yield f"127.0.0.1:{server.port}"
+    return apache_kafka.address
 
 
 @pytest.fixture
