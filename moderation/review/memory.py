@@ -8,8 +8,8 @@ import msgspec
 
 from moderation.errors import TooLate, UnknownItem
 from moderation.events import Comment, ReviewItem, Verdict, VerdictKind
-from moderation.review.entries import QUEUED, Entry
-from moderation.review.journal import AuditEvent, MemoryJournal
+from moderation.review.entries import QUEUED, Entries, Entry
+from moderation.review.journal import MemoryJournal
 from moderation.review.records import FIRST_LEVEL, HORIZON, Change, Claim, Count, Depth, Filter, Lane, Outcome, State, Status, Waiting, facets
 from moderation.review.verdicts import made_verdict
 
@@ -19,25 +19,22 @@ class MemoryQueue:
 
     def __init__(self, clock: Callable[[], float] = time.time, *, undo: float = 900.0, journal: MemoryJournal | None = None) -> None:
         self.journal = journal or MemoryJournal()
-        self._clock = clock
         self._undo = undo
-        self._entries: dict[str, Entry] = {}
-        self._steps = 0
-        self._seen = 0.0  # the latest time
+        self._items = Entries(clock, self.journal, undo)
 
     async def apply(self, changes: Sequence[Change]) -> list[Outcome]:
         return [self._apply(change) for change in changes]
 
     def _apply(self, change: Change) -> Outcome:
-        comment, item, entry = change.comment, change.item, self._entries.get(change.comment.comment_id)
+        comment, item, entry = change.comment, change.item, self._items.find(change.comment.comment_id)
         if entry and entry.state is State.DELETED:
             return Outcome.DELETED
         was = entry.state if entry else None
         if comment.deleted:
-            self._drop_quotes_of(comment.comment_id)
-            buried = self._bury(comment.comment_id, State.DELETED, comment.revision)
+            self._items.drop_quotes_of(comment.comment_id)
+            buried = self._items.bury(comment.comment_id, State.DELETED, comment.revision)
             if was:
-                self._record("deleted", "", buried, was)
+                self._items.record("deleted", "", buried, was)
             return Outcome.WITHDRAWN if was in QUEUED else Outcome.PASSED
         if entry and entry.revision >= comment.revision:
             return Outcome.REPEATED if entry.revision == comment.revision else Outcome.STALE
@@ -47,46 +44,46 @@ class MemoryQueue:
         if entry is None and comment.revision == 1:
             return Outcome.PASSED
         was = entry.state if entry else None
-        buried = self._bury(comment.comment_id, State.PASSED, comment.revision)
+        buried = self._items.bury(comment.comment_id, State.PASSED, comment.revision)
         if was not in QUEUED:
             return Outcome.PASSED
-        self._record("withdrawn", "", buried, was)
+        self._items.record("withdrawn", "", buried, was)
         return Outcome.WITHDRAWN
 
     def _file(self, comment: Comment, item: ReviewItem, entry: Entry | None) -> Outcome:
         again = entry is not None and entry.state in QUEUED
-        new = Entry(comment.comment_id, State.READY, comment.revision, version=(entry.version if entry else 0) + 1, item=item, filed_at=self._now())
+        new = Entry(comment.comment_id, State.READY, comment.revision, version=(entry.version if entry else 0) + 1, item=item, filed_at=self._items.now())
         if again and entry:
             new.filed_at, new.escalated = entry.filed_at, entry.escalated
-        self._entries[comment.comment_id] = new
-        self._record("edited" if again else "filed", "", new, entry.state if entry else None, new.fingerprint())
+        self._items.put(new)
+        self._items.record("edited" if again else "filed", "", new, entry.state if entry else None, new.fingerprint())
         return Outcome.FILED
 
     async def claim(self, moderator: str, *, count: int = 1, lease: float = 600.0, only: Filter = FIRST_LEVEL) -> list[Claim]:
-        self._settle()
-        mine = [e for e in self._in_order(State.HELD) if e.whom == moderator and only.fits_facets(facets(e.held()))]
-        now = self._now()
-        return [self._lease(entry, moderator, lease, "claimed", now) for entry in [*mine, *self._ready(only)][:count]]
+        self._items.settle()
+        mine = [e for e in self._items.in_order(State.HELD) if e.whom == moderator and only.fits_facets(facets(e.held()))]
+        now = self._items.now()
+        return [self._items.lease(entry, moderator, lease, "claimed", now) for entry in [*mine, *self._items.ready(only)][:count]]
 
     async def take(self, moderator: str, comment_id: str, *, lease: float = 600.0) -> Claim:
-        self._settle()
-        entry = self._entries.get(comment_id)
+        self._items.settle()
+        entry = self._items.find(comment_id)
         if entry is None or (entry.state not in QUEUED and entry.state is not State.RESOLVED):
             raise UnknownItem(comment_id)
         others = (entry.state is State.LEASED and entry.moderator != moderator) or (entry.state is State.HELD and entry.whom not in ("", moderator))
         if entry.state is State.RESOLVED or others:
             raise entry.conflict()
-        return self._lease(entry, moderator, lease, "claimed", self._now())
+        return self._items.lease(entry, moderator, lease, "claimed", self._items.now())
 
     async def renew(self, claim: Claim, *, lease: float = 600.0) -> Claim:
-        entry = self._claimed(claim)
-        entry.state, entry.until = State.LEASED, self._now() + lease
+        entry = self._items.claimed(claim)
+        entry.state, entry.until = State.LEASED, self._items.now() + lease
         return msgspec.structs.replace(claim, until=entry.until)
 
     async def release(self, claim: Claim) -> None:
-        entry = self._claimed(claim)
+        entry = self._items.claimed(claim)
         was = entry.move(State.READY)
-        self._record("released", claim.moderator, entry, was)
+        self._items.record("released", claim.moderator, entry, was)
 
     async def hold(self, claim: Claim, seconds: float) -> float:
         return self._put_aside(claim, seconds, "")
@@ -95,100 +92,100 @@ class MemoryQueue:
         return self._put_aside(claim, seconds, moderator)
 
     def _put_aside(self, claim: Claim, seconds: float, whom: str) -> float:
-        entry = self._claimed(claim)
-        was = entry.move(State.HELD, whom=whom, until=self._now() + seconds)
-        self._record("handed_off" if whom else "held", claim.moderator, entry, was, whom)
+        entry = self._items.claimed(claim)
+        was = entry.move(State.HELD, whom=whom, until=self._items.now() + seconds)
+        self._items.record("handed_off" if whom else "held", claim.moderator, entry, was, whom)
         return entry.until
 
     async def resolve(self, claim: Claim, verdict: VerdictKind, reason: str | None = None) -> Verdict:
-        known = self._entries.get(claim.item.comment.comment_id)
+        known = self._items.find(claim.item.comment.comment_id)
         if known and known.verdict and (known.verdict.moderator, known.decided_version, known.verdict.verdict) == (claim.moderator, claim.version, verdict):
             return known.verdict
-        entry = self._claimed(claim)
-        now = self._now()
-        decided = made_verdict(self._next(), entry.id, entry.revision, verdict, claim.moderator, reason, now, max(0.0, now - entry.filed_at))
+        entry = self._items.claimed(claim)
+        now = self._items.now()
+        decided = made_verdict(self._items.next_id(), entry.id, entry.revision, verdict, claim.moderator, reason, now, max(0.0, now - entry.filed_at))
         self.journal.verdicts.append(decided)
         escalated = verdict is VerdictKind.ESCALATE
         was = entry.move(State.READY if escalated else State.RESOLVED)
         entry.verdict, entry.decided_at, entry.decided_version, entry.escalated = decided, now, claim.version, entry.escalated or escalated
         what, detail = ("escalated", reason or "") if escalated else ("resolved", f"{verdict} {reason or ''}")
-        self._record(what, claim.moderator, entry, was, detail)
+        self._items.record(what, claim.moderator, entry, was, detail)
         return decided
 
     async def undo(self, moderator: str, comment_id: str, *, lease: float = 600.0) -> Claim:
-        entry = self._entries.get(comment_id)
+        entry = self._items.find(comment_id)
         if entry is None:
             raise UnknownItem(comment_id)
         old = entry.verdict
         if old is None or not (entry.state is State.RESOLVED or (entry.state is State.READY and old.verdict is VerdictKind.ESCALATE)):
             raise entry.conflict(revision=0)
-        now, was = self._now(), entry.state
+        now, was = self._items.now(), entry.state
         if now - entry.decided_at > self._undo or entry.item is None:
             raise TooLate(comment_id)
         if old.verdict is VerdictKind.ESCALATE:
             entry.escalated = False
-        taken_back = made_verdict(self._next(), entry.id, entry.revision, old.verdict, moderator, old.reason, now, old.queue_seconds, old.verdict_id)
+        taken_back = made_verdict(self._items.next_id(), entry.id, entry.revision, old.verdict, moderator, old.reason, now, old.queue_seconds, old.verdict_id)
         self.journal.verdicts.append(taken_back)
         entry.verdict = None
-        return self._lease(entry, moderator, lease, "undone", now, was)
+        return self._items.lease(entry, moderator, lease, "undone", now, was)
 
     async def get(self, comment_id: str) -> ReviewItem:
-        entry = self._entries.get(comment_id)
-        if entry is None or entry.item is None or (entry.state is State.RESOLVED and self._now() - entry.decided_at > self._undo):
+        entry = self._items.find(comment_id)
+        if entry is None or entry.item is None or (entry.state is State.RESOLVED and self._items.now() - entry.decided_at > self._undo):
             raise UnknownItem(comment_id)
         return entry.item
 
     async def status(self, comment_id: str) -> Status:
-        entry = self._entries.get(comment_id)
+        entry = self._items.find(comment_id)
         if entry is None:
             raise UnknownItem(comment_id)
         return entry.status()
 
     async def peek(self, count: int = 10, *, only: Filter = FIRST_LEVEL) -> list[Waiting]:
-        self._settle()
-        return [Waiting(item=e.held(), place=place, filed_at=e.filed_at) for place, e in enumerate(self._ready(only)[:count], 1)]
+        self._items.settle()
+        return [Waiting(item=e.held(), place=place, filed_at=e.filed_at) for place, e in enumerate(self._items.ready(only)[:count], 1)]
 
     async def claims(self, moderator: str | None = None) -> list[Claim]:
-        self._settle()
-        leased = sorted((e for e in self._entries.values() if e.state is State.LEASED), key=lambda e: (e.until, e.id))
+        self._items.settle()
+        leased = sorted((e for e in self._items.all() if e.state is State.LEASED), key=lambda e: (e.until, e.id))
         return [e.claim() for e in leased if moderator in (None, e.moderator)]
 
     async def counts(self) -> list[Count]:
-        self._settle()
-        tally = Counter((facets(e.held()), e.escalated) for e in self._in_order(State.READY))
+        self._items.settle()
+        tally = Counter((facets(e.held()), e.escalated) for e in self._items.in_order(State.READY))
         return [Count(facets=f, escalated=level, ready=n) for (f, level), n in sorted(tally.items())]
 
     async def depth(self) -> Depth:
-        self._settle()
+        self._items.settle()
         lanes: dict[str, Lane] = {}
-        for entry in self._in_order(State.READY):
-            name, age = facets(entry.held()).category, max(0.0, self._now() - entry.filed_at)
+        for entry in self._items.in_order(State.READY):
+            name, age = facets(entry.held()).category, max(0.0, self._items.now() - entry.filed_at)
             lane = lanes.get(name, Lane(ready=0, oldest_seconds=0.0))
             lanes[name] = Lane(ready=lane.ready + 1, oldest_seconds=max(lane.oldest_seconds, age))
-        states = Counter(e.state for e in self._entries.values())
+        states = Counter(e.state for e in self._items.all())
         oldest = max((lane.oldest_seconds for lane in lanes.values()), default=0.0)
         return Depth(ready=states[State.READY], leased=states[State.LEASED], held=states[State.HELD], oldest_seconds=oldest, categories=lanes)
 
     async def erase_comment(self, comment_id: str, *, by: str = "") -> bool:
-        entry = self._entries.get(comment_id)
+        entry = self._items.find(comment_id)
         if entry and entry.state is State.DELETED:
             return False
-        had = entry is not None and entry.item is not None and not self._forgotten(entry)
+        had = entry is not None and entry.item is not None and not self._items.forgotten(entry)
         digest = entry.fingerprint() if entry else ""
         was = entry.state if entry else None
-        self._drop_quotes_of(comment_id)
-        self._record("erased", by, self._bury(comment_id, State.DELETED, entry.revision if entry else 0), was, digest)
+        self._items.drop_quotes_of(comment_id)
+        self._items.record("erased", by, self._items.bury(comment_id, State.DELETED, entry.revision if entry else 0), was, digest)
         return had
 
     async def erase_author(self, author_id: str, *, by: str = "") -> int:
-        theirs = [e for e in self._entries.values() if e.item and e.item.comment.author and e.item.comment.author.id == author_id and not self._forgotten(e)]
+        theirs = [e for e in self._items.all() if e.item and e.item.comment.author and e.item.comment.author.id == author_id and not self._items.forgotten(e)]
         return sum([await self.erase_comment(e.id, by=by) for e in sorted(theirs, key=lambda e: e.id)])
 
     async def expire(self, older_than: float) -> int:
-        self._settle()
-        old = [e for e in self._in_order(State.READY) if e.filed_at <= self._now() - older_than]
+        self._items.settle()
+        old = [e for e in self._items.in_order(State.READY) if e.filed_at <= self._items.now() - older_than]
         for entry in sorted(old, key=lambda e: e.filed_at):
-            self._record("expired", "", self._bury(entry.id, State.EXPIRED, entry.revision), State.READY)
+            self._items.record("expired", "", self._items.bury(entry.id, State.EXPIRED, entry.revision), State.READY)
         return len(old)
 
     async def ping(self) -> None:
@@ -196,73 +193,3 @@ class MemoryQueue:
 
     async def close(self) -> None:
         """Nothing is held."""
-
-    def _now(self) -> float:
-        return self._clock()
-
-    def _next(self) -> str:
-        self._steps += 1
-        return str(self._steps)
-
-    def _record(self, what: str, who: str, entry: Entry, before: State | None, detail: str = "") -> None:
-        self.journal.record(
-            AuditEvent(
-                event_id=self._next(),
-                at=self._now(),
-                what=what,
-                who=who,
-                comment_id=entry.id,
-                before=before or "absent",
-                after=entry.state,
-                version=entry.version,
-                revision=entry.revision,
-                detail=detail,
-            )
-        )
-
-    def _bury(self, comment_id: str, state: State, revision: int) -> Entry:
-        old = self._entries.get(comment_id)
-        entry = Entry(
-            comment_id, state, max(revision, old.revision if old else 0), version=(old.version if old else 0) + 1, digest=old.fingerprint() if old else ""
-        )
-        self._entries[comment_id] = entry
-        return entry
-
-    def _drop_quotes_of(self, comment_id: str) -> None:
-        for entry in self._entries.values():
-            entry.drop_quote(comment_id)
-
-    def _forgotten(self, entry: Entry) -> bool:
-        """The words of a resolved item are gone when it can no longer be undone."""
-        return entry.state is State.RESOLVED and self._now() - entry.decided_at > self._undo
-
-    def _settle(self) -> None:
-        """What ran out is ready again. A clock that was set back takes the leases with it."""
-        now, last = self._now(), self._seen
-        self._seen = now
-        for entry in self._entries.values():
-            if now < last - 1 and entry.state is State.LEASED:
-                entry.until -= last - now
-        due = [e for e in self._entries.values() if e.state in {State.LEASED, State.HELD} and e.until <= self._now()]
-        for entry in sorted(due, key=lambda e: (e.state is State.HELD, e.until, e.id)):
-            was = entry.lapse()
-            self._record("lapsed" if was is State.LEASED else "due", entry.moderator, entry, was)
-
-    def _in_order(self, state: State) -> list[Entry]:
-        return sorted((e for e in self._entries.values() if e.state is state), key=lambda e: (e.rank, e.id))
-
-    def _ready(self, only: Filter) -> list[Entry]:
-        return [e for e in self._in_order(State.READY) if only.fits(facets(e.held()), escalated=e.escalated)]
-
-    def _lease(self, entry: Entry, moderator: str, seconds: float, what: str, now: float, before: State | None = None) -> Claim:
-        was = entry.move(State.LEASED, moderator=moderator, until=now + seconds, claimed_at=now)
-        self._record(what, moderator, entry, before or was)
-        return entry.claim()
-
-    def _claimed(self, claim: Claim) -> Entry:
-        """The entry of a claim that is still good."""
-        entry = self._entries.get(claim.item.comment.comment_id) or Entry(claim.item.comment.comment_id, State.PASSED, 0)
-        good = entry.state in {State.LEASED, State.READY} and (entry.moderator, entry.version) == (claim.moderator, claim.version)
-        if not good:
-            raise entry.conflict(revision=claim.item.comment.revision)
-        return entry

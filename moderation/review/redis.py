@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from moderation.errors import AlreadyDecided, ItemChanged, LeaseLost, TooLate, UnknownItem
 from moderation.events import ReviewItem, Verdict, VerdictKind
+from moderation.review.packing import claimed, packed, unpacked
 from moderation.review.records import (
     FIRST_LEVEL,
     HORIZON,
@@ -57,10 +58,10 @@ class RedisQueue:
 
     async def claim(self, moderator: str, *, count: int = 1, lease: float = 600.0, only: Filter = FIRST_LEVEL) -> list[Claim]:
         rows = await self.scripts.one("claim", moderator, lease, count, *only.arguments())
-        return [_claim(moderator, row) for row in rows]
+        return [claimed(moderator, row) for row in rows]
 
     async def take(self, moderator: str, comment_id: str, *, lease: float = 600.0) -> Claim:
-        return _claim(moderator, _granted(comment_id, await self.scripts.one("take", comment_id, moderator, lease)))
+        return claimed(moderator, _granted(comment_id, await self.scripts.one("take", comment_id, moderator, lease)))
 
     async def renew(self, claim: Claim, *, lease: float = 600.0) -> Claim:
         (until,) = await self._with_claim("renew", claim, lease)
@@ -86,14 +87,14 @@ class RedisQueue:
         row = _granted(comment_id, await self.scripts.one("undo", comment_id, moderator, lease, self._undo), revision=0)
         if text(row[0]) == "late":
             raise TooLate(comment_id)
-        return _claim(moderator, row)
+        return claimed(moderator, row)
 
     async def get(self, comment_id: str) -> ReviewItem:
         keys = [f"{self.scripts.prefix}:{kind}:{comment_id}" for kind in ("text", "quote")]
         words, quote = await self.scripts.guarded(lambda: cast(Awaitable[Any], self._redis.mget(keys)))
         if words is None:
             raise UnknownItem(comment_id)
-        return _item(words, quote or b"")
+        return unpacked(words, quote or b"")
 
     async def status(self, comment_id: str) -> Status:
         row = await self.scripts.guarded(lambda: cast(Awaitable[Any], self._redis.hgetall(f"{self.scripts.prefix}:item:{comment_id}")))
@@ -112,10 +113,10 @@ class RedisQueue:
 
     async def peek(self, count: int = 10, *, only: Filter = FIRST_LEVEL) -> list[Waiting]:
         rows = await self.scripts.one("peek", count, *only.arguments())
-        return [Waiting(item=_item(words, quote), place=place, filed_at=float(filed)) for place, (words, quote, filed) in enumerate(rows, 1)]
+        return [Waiting(item=unpacked(words, quote), place=place, filed_at=float(filed)) for place, (words, quote, filed) in enumerate(rows, 1)]
 
     async def claims(self, moderator: str | None = None) -> list[Claim]:
-        return [_claim(text(row[6]), row) for row in await self.scripts.one("claims", moderator or "")]
+        return [claimed(text(row[6]), row) for row in await self.scripts.one("claims", moderator or "")]
 
     async def counts(self) -> list[Count]:
         row = await self.scripts.one("counts")
@@ -153,7 +154,7 @@ class RedisQueue:
             return "delete", comment.comment_id, comment.revision, self._retention
         if item is None:
             return "pass", comment.comment_id, comment.revision, self._retention
-        words, quote, parent = _taken_apart(item)
+        words, quote, parent = packed(item)
         bucket = SEPARATOR.join(("", *msgspec.structs.astuple(facets(item))))
         author = (comment.author.id if comment.author else None) or ""
         digest = hashlib.sha256(comment.text.encode()).hexdigest()[:32]
@@ -180,27 +181,3 @@ def _granted(comment_id: str, row: Any, revision: int | None = None) -> Any:
 
 def _id(claim: Claim) -> str:
     return claim.item.comment.comment_id
-
-
-def _claim(moderator: str, row: Sequence[Any]) -> Claim:
-    words, quote, version, filed_at, claimed_at, until = row[:6]
-    return Claim(
-        item=_item(words, quote), version=int(version), moderator=moderator, filed_at=float(filed_at), claimed_at=float(claimed_at), until=float(until)
-    )
-
-
-def _taken_apart(item: ReviewItem) -> tuple[bytes, str, str]:
-    """The item without the words it quotes, those words, and whose they are: they can go without it."""
-    parent = item.comment.parent
-    if parent is None or not parent.text or not parent.id:
-        return msgspec.json.encode(item), "", ""
-    bare = msgspec.structs.replace(item.comment, parent=msgspec.structs.replace(parent, text=None))
-    return msgspec.json.encode(msgspec.structs.replace(item, comment=bare)), parent.text, parent.id
-
-
-def _item(words: bytes, quote: bytes) -> ReviewItem:
-    item = msgspec.json.decode(words, type=ReviewItem)
-    if not quote or item.comment.parent is None:
-        return item
-    parent = msgspec.structs.replace(item.comment.parent, text=quote.decode())
-    return msgspec.structs.replace(item, comment=msgspec.structs.replace(item.comment, parent=parent))
