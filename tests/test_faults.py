@@ -206,7 +206,6 @@ async def test_a_redis_that_is_unreachable_for_a_while_loses_nothing(ledger: Ope
     await books.balance()
 
 
-@pytest.mark.xfail(strict=True, reason="review/scripts.py looks for OOM in the message of an OutOfMemoryError, where redis-py leaves it out")
 async def test_a_redis_without_memory_is_waited_for(ledger: Open, redis_server: Program) -> None:
     books = await ledger()
     books.service.start()
