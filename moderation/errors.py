@@ -4,6 +4,7 @@
     ├── ConfigurationError          a start-up mistake: exit code 2, naming the option
     │   └── PolicyError             file, line, field and what was expected
     ├── BadEvent                    one event that can never be processed: dead letter
+    ├── QueueRefused                Redis cannot do what we ask: another program's key, a fault of ours
     ├── ScoringError                the model refused a text
     ├── TransientError              wait in place and try again; nothing is acknowledged
     │   ├── QueueUnavailable
@@ -63,6 +64,10 @@ class QueueUnavailable(TransientError):
     """the review queue (Redis) is not reachable"""
 
     dependency = "redis"
+
+
+class QueueRefused(ModerationError):
+    """the review queue (Redis) refused a command, and will again"""
 
 
 class BrokerUnavailable(TransientError):

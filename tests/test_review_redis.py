@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from moderation.embedded import embedded_redis
-from moderation.errors import QueueUnavailable
+from moderation.errors import QueueRefused, QueueUnavailable
 from moderation.events import VerdictKind
 from moderation.review.bench import measure
 from moderation.review.connect import connect
@@ -139,3 +139,24 @@ async def test_a_replica_is_waited_for_until_it_is_the_master(tmp_path: Path) ->
         await redis.replicaof("NO", "ONE")
         assert await RedisQueue(redis).apply([filing("c1")]) == [Outcome.FILED]
         await redis.aclose()
+
+
+async def test_a_user_without_the_rights_is_waited_for_and_named(tmp_path: Path) -> None:
+    with embedded_redis(tmp_path) as server:
+        admin: Redis = Redis.from_url(f"redis://127.0.0.1:{server.port}/0")
+        await admin.acl_setuser("few", enabled=True, passwords=["+pw"], keys=["*"], categories=["+@read", "+@scripting", "+@connection"])
+        queue = RedisQueue(connect(f"redis://few:pw@127.0.0.1:{server.port}/0"))
+        with pytest.raises(QueueUnavailable, match=r"NOPERM|ACL|NoPermission"):
+            await queue.apply([filing("c1")])
+        await admin.acl_setuser("few", categories=["+@all"])
+        assert await queue.apply([filing("c1")]) == [Outcome.FILED]
+        await queue.close()
+        await admin.aclose()
+
+
+async def test_what_redis_will_always_refuse_is_said_without_the_comment(redis: Redis) -> None:
+    queue = RedisQueue(redis, prefix=(prefix := f"test-{uuid.uuid4().hex}"))
+    await redis.set(f"{{{prefix}}}:item:c1", "another program's")
+    with pytest.raises(QueueRefused, match="WRONGTYPE") as refused:
+        await queue.apply([filing("c1", text="secret words, BUSY and OOM")])
+    assert "secret" not in str(refused.value)

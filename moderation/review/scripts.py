@@ -1,5 +1,6 @@
 """Running the Lua scripts of the review queue; what a server in trouble says becomes QueueUnavailable."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import (
     ClusterDownError,
     MovedError,
+    NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -17,14 +19,14 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from moderation.errors import QueueUnavailable
+from moderation.errors import QueueRefused, QueueUnavailable
 
 T = TypeVar("T")
 _LUA = Path(__file__).parent / "lua"
-# Answers of a server that will be well again: full, a replica that was promoted, a cluster that moves. The client has classes for some,
-# without the code in the message; it knows the others by their code alone.
-_PASSING = (OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError, MovedError)
-_PASSING_CODES = ("OOM", "LOADING", "READONLY", "MASTERDOWN", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "NOREPLICAS")
+# Answers of a server that will be well again, or be mended while we wait: full, a replica that was promoted, a cluster that moves, a user
+# without rights. The client has classes for some, and leaves their code out of the message; it knows the others by their code alone.
+_PASSING = (NoPermissionError, OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError, MovedError)
+_PASSING_CODE = re.compile(r"\b(NOPERM|ACL|OOM|LOADING|READONLY|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS)\b")
 
 
 def _source(path: Path, shared: str) -> str:
@@ -76,17 +78,17 @@ class Scripts:
         except NoScriptError:
             raise
         except ResponseError as error:
-            # A script passes on what a command in it was told, as "… script: f_…, on @user_script:7: OOM command not allowed …" or alike.
-            if isinstance(error, _PASSING) or any(f" {code} " in f" {error} ".replace("-", " ") for code in _PASSING_CODES):
-                raise QueueUnavailable(f"{type(error).__name__} {_code(error)}".rstrip()) from None
-            raise
+            said = _said(error)
+            if isinstance(error, _PASSING) or _PASSING_CODE.search(said):
+                raise QueueUnavailable(f"{type(error).__name__}: {said}") from None
+            raise QueueRefused(said) from None
         except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
             raise QueueUnavailable(type(error).__name__) from None
 
 
-def _code(error: ResponseError) -> str:
-    """What the server said, if it was one of the codes; its own words could hold an id."""
-    return next((code for code in _PASSING_CODES if f" {code} " in f" {error} ".replace("-", " ")), "")
+def _said(error: ResponseError) -> str:
+    """The server's own words. Before them a pipeline's error quotes the command, and with it the comment."""
+    return str(error).rpartition("of pipeline caused error: ")[2]
 
 
 def text(value: bytes | str) -> str:
