@@ -37,7 +37,7 @@ kafka: ## start one Apache Kafka broker on 127.0.0.1:9092 (needs Java and Maven)
 
 test-kafka: $(VENV)/.dev ## on Apache Kafka and Redis: acceptance, security and faults (needs Java, Maven and redis-server)
 	@MODERATION_TEST_KAFKA=apache $(BIN)/python -m pytest -n 2 tests/test_acceptance.py tests/test_broker.py tests/test_dlq.py tests/test_stress.py $(ARGS)
-	@$(BIN)/python -m pytest -m faults $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m faults $(ARGS)
 
 test-train: $(VENV)-train/.ready ## the tests that need PyTorch: training, export, the Detoxify checkpoint
 	@$(VENV)-train/bin/python -m pytest -m train $(ARGS)
