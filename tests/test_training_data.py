@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,43 @@ def test_the_recipe_that_ships_is_right_and_every_head_has_a_source() -> None:
     recipe = load_recipe(seed("training.toml"))
     assert recipe.phase
     assert set(CATEGORIES) >= {s.category for p in recipe.phase for s in p.source if s.category}
+
+
+VIOLENT = re.compile(
+    r"\b(kill|shoot|shot|bomb|burn|hang|dead|death|die|dying|gun|knife|stab|murder|execut|nuke|blood|grave|bullet|rope|noose|explo|attack|hurt|beat|drown|poison"
+    r"|crush|war|missile|behead|slaughter|massacre|assassin|lynch|shell|strangl|torch|grenade|coffin|funeral)\w*",
+    re.IGNORECASE,
+)
+
+
+def test_no_keyword_and_no_length_tells_our_examples_apart() -> None:
+    """A model that learned words or lengths instead of meaning would gain nothing on them."""
+    rows = [json.loads(line) for path in sorted(seed("incitement").glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
+    labels = [bool(row["label"]) for row in rows]
+
+    def right(says: list[bool]) -> float:
+        share = sum(a == b for a, b in zip(labels, says, strict=True)) / len(rows)
+        return max(share, 1 - share)
+
+    assert right([bool(VIOLENT.search(row["text"])) for row in rows]) < 0.6
+    assert max(right([len(row["text"]) > limit for row in rows]) for limit in range(10, 600, 10)) < 0.6
+    positive, negative = Counter[str](), Counter[str]()
+    for row, label in zip(rows, labels, strict=True):
+        (positive if label else negative).update(set(re.findall(r"[a-z']+", row["text"].lower())))
+    negatives = len(rows) - sum(labels)
+    shares = [(positive[word] + negatives - negative[word]) / len(rows) for word in positive | negative]
+    assert len(shares) > 5000
+    assert max(max(share, 1 - share) for share in shares) < 0.6
+
+
+def test_examples_with_a_context_are_pairs_that_mostly_share_their_text() -> None:
+    """Title and parent decide most of these, so they wait for a model that reads both; none is among the examples without."""
+    rows = {row["id"]: row for row in map(json.loads, seed("context").joinpath("context.jsonl").read_text(encoding="utf-8").splitlines())}
+    assert len(rows) > 400
+    assert sum(row["label"] for row in rows.values()) * 2 == len(rows)
+    assert all(row["article_title"] for row in rows.values())
+    same = [row for row in rows.values() if row["text"] == rows[row["pair"]]["text"]]
+    assert len(same) > 250
+    for row in rows.values():
+        assert rows[row["pair"]]["pair"] == row["id"]
+        assert rows[row["pair"]]["label"] != row["label"]
