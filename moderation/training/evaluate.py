@@ -16,6 +16,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from moderation.events import CATEGORIES
 from moderation.scoring.scorer import Scorer
 from moderation.training.data import Example
+from moderation.training.robustness import Groups
 
 NEWS = ("toxic_spans", "civil_aayan")  # the genre the service reads
 Array = np.ndarray[Any, Any]
@@ -53,6 +54,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     heads: tuple[HeadFigures, ...]
     pairs: Mapping[str, float]  # set → share of minimal pairs where the inciting one scores higher
     operating_points: tuple[OperatingPoint, ...]
+    disguises: Mapping[str, Mapping[str, float]] = {}  # disguise → category → mean |difference| on the test set
+    groups: Groups | None = None  # false alarms on plain statements that name a group
 
 
 def score_all(scorer: Scorer, examples: Sequence[Example], advance: Any = None) -> Array:

@@ -17,6 +17,7 @@ from moderation.scoring.scorer import Scorer
 from moderation.training import evaluate
 from moderation.training.data import WEAK_WEIGHT, Example, load, read_label_file
 from moderation.training.recipe import Phase, epochs, fold, load_recipe
+from moderation.training.robustness import by_group, moved
 
 # What the default policy's thresholds are chosen by: the share of news comments without the label that may reach one, and of our own negatives.
 WANTED = (
@@ -99,6 +100,10 @@ def evaluate_folder(config: Path, data: Path, folder: Path, *, calibrate: Path |
     if calibrate is not None:
         _calibrate(valid, scored, calibrate)
     result = evaluate.report(scorer.info.ref.version, valid, test, scored, WANTED)
+    review = {p.category: p.threshold for p in result.operating_points if p.action == "review"}
+    texts = [e.text for examples in test.values() for e in examples]
+    disguises = moved(scorer, texts) if texts else {}
+    result = msgspec.structs.replace(result, disguises=disguises, groups=by_group(scorer, review))
     _print(result)
     if save:
         (folder / "evaluation.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
@@ -147,3 +152,9 @@ def _print(result: evaluate.Report) -> None:
         console.print(f"minimal pairs told apart, {name}: {share:.3f}")
     for p in result.operating_points:
         console.print(f"{p.category} {p.action} = {p.threshold:.3f}: at most {p.false_alarms:.1%} of other news comments; recall {p.recall:.3f}")
+    for disguise, change in result.disguises.items():
+        console.print(f"moved by {disguise}: incitement {change['incitement']:.3f}, toxicity {change['toxicity']:.3f}")
+    if result.groups:
+        shares = result.groups.share
+        mean, worst = sum(shares.values()) / len(shares), max(shares, key=lambda group: shares[group])
+        console.print(f"false alarms on plain statements that name a group: {mean:.1%} on average, most for {worst} ({shares[worst]:.1%})")
