@@ -11,7 +11,7 @@ import pytest
 from moderation.errors import ConfigurationError
 from moderation.events import CATEGORIES
 from moderation.seeds import seed
-from moderation.training.data import DataError, batches, load, load_labelled, read_label_file, with_weak_negatives
+from moderation.training.data import AUTHORED, DataError, batches, load, load_labelled, read_label_file, with_weak_negatives
 from moderation.training.recipe import epochs, fold, load_recipe
 
 ROW = {"id": "a", "text": "sh00t", "labels": {"toxicity": 0.8}, "weak_labels": {"threat": 0.0}, "fold": "train", "source": "s"}
@@ -162,3 +162,8 @@ def test_examples_with_a_context_are_pairs_that_mostly_share_their_text() -> Non
     for row in rows.values():
         assert rows[row["pair"]]["pair"] == row["id"]
         assert rows[row["pair"]]["label"] != row["label"]
+
+
+def test_the_figures_know_which_examples_are_ours() -> None:
+    files = {path.stem for folder in ("incitement", "toxicity") for path in seed(folder).glob("*.jsonl")}
+    assert files == AUTHORED | {"elsewhere"}

@@ -22,6 +22,10 @@ from typing import Any
 from moderation.events import CATEGORIES
 from moderation.normalise import normalise
 
+# The files of seeds/incitement and seeds/toxicity that are trained on; `elsewhere` is the test set.
+AUTHORED = frozenset(
+    ("starter", "world", "nation", "local", "culture", "considered", "contrast", "calm", "oblique", "manner", "idiom", "hidden", "counter_speech", "functional")
+)
 WEAK_WEIGHT = 0.25
 VALID_SHARE = 0.10
 

@@ -15,7 +15,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from moderation.events import CATEGORIES
 from moderation.scoring.scorer import Scorer
-from moderation.training.data import Example
+from moderation.training.data import AUTHORED, Example
 from moderation.training.robustness import Groups
 
 NEWS = ("toxic_spans", "civil_aayan")  # the genre the service reads
@@ -161,12 +161,11 @@ def gather(category: str, sets: Sequence[tuple[str, Sequence[Example]]], scored:
 
 
 def _groups(valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[Example]]) -> dict[str, list[tuple[str, Sequence[Example]]]]:
-    ours = {"starter", "world", "nation", "local", "culture", "considered", "contrast", "calm", "oblique", "counter_speech"}
     return {
         "news comments": [(f"valid:{s}", e) for s, e in valid.items() if s in NEWS],
-        "other public": [(f"valid:{s}", e) for s, e in valid.items() if s not in NEWS and s not in ours and not s.startswith("labelled")],
+        "other public": [(f"valid:{s}", e) for s, e in valid.items() if s not in NEWS and s not in AUTHORED and not s.startswith("labelled")],
         "labelled by us": [(f"valid:{s}", e) for s, e in valid.items() if s.startswith("labelled")],
-        "authored": [(f"valid:{s}", e) for s, e in valid.items() if s in ours],
+        "authored": [(f"valid:{s}", e) for s, e in valid.items() if s in AUTHORED],
         "authored, unseen topics": [(f"test:{s}", e) for s, e in test.items()],
     }
 
