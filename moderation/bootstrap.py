@@ -84,9 +84,9 @@ def make_journal(settings: Settings) -> RedisJournal:
     return RedisJournal(make_redis(settings), prefix=settings.queue_prefix)
 
 
-def make_relay(settings: Settings, journal: Journal, publisher: Publisher, metrics: Metrics) -> Relay:
+def make_relay(settings: Settings, cluster: Cluster, journal: Journal, publisher: Publisher, metrics: Metrics) -> Relay:
     """What carries verdicts from the outbox to Kafka."""
-    cluster, topic = make_cluster(settings), settings.verdicts_topic
+    topic = settings.verdicts_topic
     return Relay(
         who=uuid.uuid4().hex,
         journal=journal,

@@ -23,7 +23,7 @@ from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from moderation.batch import BatchHandler
 from moderation.broker.cluster import Cluster
-from moderation.broker.message import Message, headers
+from moderation.broker.message import received
 from moderation.broker.positions import Positions
 from moderation.health import Health
 from moderation.logs import logger
@@ -132,7 +132,7 @@ def _attach(app: faust.App, handler: BatchHandler, health: Health, positions: Po
     async def comments(stream: Any) -> None:
         async for events in stream.noack().noack_take(batch_size, within=batch_wait):
             try:
-                await handler.handle([_message(event) for event in events])
+                await handler.handle([received(e.message, timestamp=e.message.timestamp) for e in events])
             except asyncio.CancelledError:
                 raise
             except BaseException as error:  # noqa: BLE001  # the one broad except, at the batch edge
@@ -181,19 +181,6 @@ def _failed(task: asyncio.Task[Any]) -> bool:
 def _leave(code: int) -> NoReturn:
     sys.stderr.flush()
     os._exit(code)
-
-
-def _message(event: Any) -> Message:
-    raw = event.message
-    return Message(
-        topic=raw.topic,
-        key=raw.key,
-        value=raw.value,
-        headers=headers(raw.headers),
-        partition=raw.partition,
-        offset=raw.offset,
-        timestamp=raw.timestamp,
-    )
 
 
 def _give_up(error: BaseException) -> None:

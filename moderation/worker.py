@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from moderation import health as health_server
 from moderation.batch import BatchHandler
 from moderation.bootstrap import DAY, make_cluster, make_journal, make_policy, make_queue, make_relay, make_scorer
+from moderation.broker.cluster import Cluster
 from moderation.broker.lag import LagMeter
 from moderation.broker.positions import Positions
 from moderation.broker.publisher import KafkaPublisher
@@ -49,10 +50,10 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
         decisions, verdicts = KafkaPublisher(cluster), KafkaPublisher(cluster)
         for part in (scorer, queue, journal, decisions, verdicts):
             closing.push_async_callback(part.close)
-        if not await _wait_for_dependencies(settings, queue, health, stop):
+        if not await _wait_for_dependencies(settings, cluster, queue, health, stop):
             return 0
-        relaying = asyncio.create_task(make_relay(settings, journal, verdicts, metrics).run(stop))
-        relaying.add_done_callback(lambda task: _log_failure(task, health))
+        relaying = asyncio.create_task(make_relay(settings, cluster, journal, verdicts, metrics).run(stop))
+        relaying.add_done_callback(lambda task: log_failure(task, health))
         closing.push_async_callback(_ended, relaying)
 
         async def observe() -> None:
@@ -97,7 +98,7 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
         )
 
 
-def _log_failure(relaying: asyncio.Task[None], health: Health) -> None:
+def log_failure(relaying: asyncio.Task[None], health: Health) -> None:
     """Comments are worth more than verdicts: the worker goes on, but says that it is not well."""
     if not relaying.cancelled() and (error := relaying.exception()) is not None:
         logger("relay").error("the relay has failed", error=type(error).__name__)
@@ -116,12 +117,12 @@ def _serve_health(health: Health, metrics: Metrics, settings: Settings) -> tuple
         raise ConfigurationError(f"MODERATION_METRICS_PORT: cannot listen on {settings.metrics_host}:{settings.metrics_port} ({error.strerror})") from None
 
 
-async def _wait_for_dependencies(settings: Settings, queue: ReviewQueue, health: Health, stop: asyncio.Event) -> bool:
+async def _wait_for_dependencies(settings: Settings, cluster: Cluster, queue: ReviewQueue, health: Health, stop: asyncio.Event) -> bool:
     """True when Redis answers and the topics are there, False when told to stop. Says what it waits for."""
     topics = [settings.comments_topic, settings.decisions_topic, settings.dead_letter_topic, settings.verdicts_topic] if settings.create_topics else []
 
     async def create() -> None:
-        await ensure_topics(make_cluster(settings), topics, partitions=settings.partitions, replication=settings.replication)
+        await ensure_topics(cluster, topics, partitions=settings.partitions, replication=settings.replication)
 
     async def all_up() -> None:
         await _until_up("redis", queue.ping, health, settings.retry_max_wait)

@@ -35,7 +35,8 @@ def test_the_movement_of_each_head_is_measured() -> None:
     found = moved(Listening("somebody ought to settle this matter before winter comes around"), [TEXT])
     assert set(found) == set(DISGUISES)
     assert all(set(change) == set(CATEGORIES) for change in found.values())
-    assert found["zero-width characters"]["incitement"] == 0.0
+    assert found["zero-width characters"]["incitement"] == 0.0  # normalise takes these out
+    assert found["leet"]["incitement"] == 0.5  # not every digit is read as a letter
     assert moved(Listening("nowhere"), [TEXT])["leet"] == dict.fromkeys(CATEGORIES, 0.0)
 
 

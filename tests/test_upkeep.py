@@ -1,5 +1,7 @@
 """What a worker does beside its batches."""
 
+import asyncio
+
 import pytest
 
 from moderation.errors import QueueUnavailable
@@ -9,6 +11,7 @@ from moderation.metrics import Metrics
 from moderation.review.memory import MemoryQueue
 from moderation.review.records import Depth
 from moderation.upkeep import keep_house, observe_queue
+from moderation.worker import log_failure
 from tests.makers import filing
 from tests.reviewing import Clock
 
@@ -64,3 +67,14 @@ async def test_what_is_older_than_it_may_be_is_let_go(kept: float | None, left: 
 async def test_upkeep_waits_for_the_next_round_when_redis_is_away() -> None:
     queue = Gone()
     await keep_house(queue, queue.journal, audit_seconds=50, queue_seconds=50)
+
+
+async def test_a_relay_that_failed_is_seen_in_readyz_and_the_worker_goes_on() -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    health = Health()
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+    log_failure(task, health)
+    assert health.missing() == ["relay"]

@@ -19,8 +19,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     pinned: int | None = None  # going out: the partition it must go to; the key decides when None
 
 
-def received(record: Any) -> Message:
-    """The Message in an aiokafka ConsumerRecord."""
+def received(record: Any, *, timestamp: float) -> Message:
+    """The Message in a client library's record; the libraries count `timestamp` in different units, here it is Unix seconds."""
     return Message(
         topic=record.topic,
         key=record.key,
@@ -28,7 +28,7 @@ def received(record: Any) -> Message:
         headers=headers(record.headers),
         partition=record.partition,
         offset=record.offset,
-        timestamp=record.timestamp / 1000,
+        timestamp=timestamp,
     )
 
 

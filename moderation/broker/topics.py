@@ -54,7 +54,7 @@ async def read_all(cluster: Cluster, topic: str, *, since: float | None = None, 
             for partition, records in fetched.items():
                 for r in records:
                     if until is None or r.offset < ends[partition]:
-                        yield received(r)
+                        yield received(r, timestamp=r.timestamp / 1000)
             # The position, not the last record, says where we are: a log has gaps where records expired.
             left = {p for p in left if await consumer.position(p) < ends[p]}
             if left and silent == SILENCES:
@@ -82,7 +82,7 @@ async def follow(cluster: Cluster, topic: str, *, since: Mapping[int, int] | Non
             for partition, offset in since.items():
                 consumer.seek(TopicPartition(topic, partition), offset)
         async for r in consumer:
-            yield received(r)
+            yield received(r, timestamp=r.timestamp / 1000)
 
 
 async def ends(cluster: Cluster, topic: str) -> dict[int, int]:

@@ -131,7 +131,7 @@ class MemoryQueue:
 
     async def get(self, comment_id: str) -> ReviewItem:
         entry = self._items.find(comment_id)
-        if entry is None or entry.item is None or (entry.state is State.RESOLVED and self._items.now() - entry.decided_at > self._undo):
+        if entry is None or entry.item is None or self._items.forgotten(entry):
             raise UnknownItem(comment_id)
         return entry.item
 
