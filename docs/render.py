@@ -16,6 +16,9 @@ from moderation.decode import REASONS
 from moderation.events import Action, Comment, Decision, Verdict
 from moderation.metrics import Metrics
 from moderation.review.records import Outcome
+from moderation.seeds import seed
+from moderation.words import FILE as WORDS
+from moderation.words import vocabulary
 
 HERE = Path(__file__).parent
 GENERATED = "<!-- Written by docs/render.py from the code; change it there. -->\n"
@@ -96,8 +99,15 @@ def wire() -> str:
     return json.dumps(page, indent=1, ensure_ascii=False) + "\n"
 
 
+def words() -> str:
+    """The words that normalise.py knows, from our own examples; the unseen test set is left out."""
+    paths = sorted(path for path in seed("").glob("*/*.jsonl") if path.stem != "elsewhere")
+    return "\n".join(vocabulary(row["text"] for path in paths for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()))) + "\n"
+
+
 PAGES = {"settings.md": settings, "metrics.md": metrics, "cli.md": cli, "wire.schema.json": wire}
 
 if __name__ == "__main__":
     for page, render in PAGES.items():
         (HERE / page).write_text(render(), encoding="utf-8")
+    WORDS.write_text(words(), encoding="ascii")

@@ -16,8 +16,8 @@ import onnx
 from onnx import TensorProto, numpy_helper
 from tokenizers import Tokenizer
 
-from moderation.events import CATEGORIES
-from moderation.scoring.onnx import ModelCard
+from moderation.events import CATEGORIES, FACETS
+from moderation.scoring.card import ModelCard
 from moderation.training.families import FAMILIES, Names
 from moderation.training.graph import Array, build
 
@@ -36,10 +36,12 @@ def export_folder(
     max_tokens: int = 128,
     calibration: Sequence[tuple[float, float]] | None = None,
     texts: Sequence[str] = (),
+    second_reading: tuple[float, float] | None = None,
 ) -> None:
     """Write the model folder.
 
-    `calibration` has (scale, shift) of the logit per category; it is folded into the last layer. The int8 steps are made for the
+    `calibration` has (scale, shift) of the logit per category; it is folded into the last layer. `second_reading` is the range of incitement
+    scores in which a comment is read again with its context. The int8 steps are made for the
     activations that `texts` cause (some hundred of the genre, none of them from a valid or test fold).
     """
     from safetensors.numpy import load_file  # an extra that only training needs
@@ -61,7 +63,16 @@ def export_folder(
     for path in [out / "model.onnx", *sorted(out.glob("weights-*.bin")), out / "tokenizer.json"]:
         digest.update(path.read_bytes())
     parameters = sum(int(v.size) for v in state.values())
-    card = ModelCard(id=name, version=digest.hexdigest()[:12], categories=CATEGORIES, max_tokens=max_tokens, parameters=parameters, notes=notes)
+    card = ModelCard(
+        id=name,
+        version=digest.hexdigest()[:12],
+        categories=CATEGORIES,
+        facets=FACETS if len(state[f"{FAMILIES[config['model_type']].head[-1][0]}.bias"]) > len(CATEGORIES) else {},
+        max_tokens=max_tokens,
+        second_reading=second_reading,
+        parameters=parameters,
+        notes=notes,
+    )
     (out / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
 
 
@@ -102,7 +113,8 @@ def calibrated(state: Mapping[str, Array], names: Names, calibration: Sequence[t
     new = dict(state)
     if calibration is not None:
         last = names.head[-1][0]
-        scale, shift = (np.asarray([pair[k] for pair in calibration], np.float32) for k in (0, 1))
+        rest = [(1.0, 0.0)] * (len(state[f"{last}.bias"]) - len(calibration))  # the facets
+        scale, shift = (np.asarray([pair[k] for pair in [*calibration, *rest]], np.float32) for k in (0, 1))
         new[f"{last}.weight"] = state[f"{last}.weight"] * scale[:, None]
         new[f"{last}.bias"] = state[f"{last}.bias"] * scale + shift
     return new

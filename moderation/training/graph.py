@@ -4,7 +4,7 @@ Exporters trace a model and leave the fusing to optimisers; here the fused opera
 (onnxruntime's contrib operators DynamicQuantizeMatMul, MultiHeadAttention, SkipLayerNormalization), and every initializer keeps the
 name of its Hugging Face parameter, so that the way back to a checkpoint (export.py) is a matter of names.
 
-    ids (B,S) ─► embeddings ─► 12 × [ QKV ─ attention ─ out ─ add&norm ─ up ─ GELU ─ down ─ add&norm ] ─► first token ─► head ─► (B,8)
+    ids (B,S) ─► embeddings ─► 12 × [ QKV ─ attention ─ out ─ add&norm ─ up ─ GELU ─ down ─ add&norm ] ─► first token ─► head ─► (B,8) and the facets
 
 Weights are int8 per output channel, embeddings int8 per row; biases, norms and the head stay float32.
 """
@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from moderation.events import CATEGORIES, FACETS
 from moderation.training.families import FAMILIES, Names
 
 CONTRIB = "com.microsoft"
@@ -103,7 +104,9 @@ def quantise(weight: Array) -> tuple[Array, Array]:
 
 
 def build(state: Mapping[str, Array], config: Mapping[str, Any], *, int8: bool, ranges: Mapping[str, Array] | None = None) -> onnx.ModelProto:
-    """The graph of a …ForSequenceClassification from its state dict. Inputs ids and mask (B,S) int64; output scores (B, heads), after the sigmoid."""
+    """The graph of a …ForSequenceClassification from its state dict. Inputs ids and mask (B,S) int64; output scores (B, categories), after the
+    sigmoid, and where the head has more rows than categories, facets (B, values): a softmax over the values of each facet.
+    """
     n = FAMILIES[str(config["model_type"])]
     g = Graph(int8, ranges or {})
     eps = float(config["layer_norm_eps"])
@@ -119,8 +122,19 @@ def build(state: Mapping[str, Array], config: Mapping[str, Any], *, int8: bool, 
         x = g.op("Gemm", x, weight, g.put(f"{name}.bias", state[f"{name}.bias"].astype(np.float32)), transB=1)
         x = g.op("Tanh", x) if tanh else x
     count = state[f"{n.head[-1][0]}.weight"].shape[0]
-    g.nodes.append(helper.make_node("Sigmoid", [x], ["scores"]))
-    return _model(g, count)
+    categories = len(CATEGORIES)
+    if count == categories:
+        g.nodes.append(helper.make_node("Sigmoid", [x], ["scores"]))
+        return _model(g, {"scores": count})
+    sizes = [categories, *map(len, FACETS.values())]
+    if count != sum(sizes):
+        raise ValueError(f"a head of {count} rows is neither {categories} categories nor these with their facets ({sum(sizes)})")
+    parts = [f"logits_{k}" for k in range(len(sizes))]
+    g.nodes.append(helper.make_node("Split", [x, g.const(sizes)], parts, axis=1))
+    g.nodes.append(helper.make_node("Sigmoid", [parts[0]], ["scores"]))
+    shares = [g.op("Softmax", part, axis=1) for part in parts[1:]]
+    g.nodes.append(helper.make_node("Concat", shares, ["facets"], axis=1))
+    return _model(g, {"scores": categories, "facets": sum(sizes[1:])})
 
 
 def _embeddings(g: Graph, n: Names, state: Mapping[str, Array], eps: float) -> str:
@@ -185,10 +199,10 @@ def bucket(distance: int, buckets: int, furthest: int = 128) -> int:
     return base + min(far, half - 1)
 
 
-def _model(g: Graph, count: int) -> onnx.ModelProto:
+def _model(g: Graph, outputs: Mapping[str, int]) -> onnx.ModelProto:
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"]) for name in ("ids", "mask")]
-    output = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", count])
+    found = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width]) for name, width in outputs.items()]
     tensors = [numpy_helper.from_array(array, name) for name, array in g.tensors.items()]
-    graph = helper.make_graph(g.nodes, "moderation", inputs, [output], tensors)
+    graph = helper.make_graph(g.nodes, "moderation", inputs, found, tensors)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(CONTRIB, 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="moderation")

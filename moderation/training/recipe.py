@@ -45,13 +45,17 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     checkpoint_every: int = 150  # steps
     weak_negatives: tuple[str, ...] = ("sexual_explicit",)  # categories that harmless comments count as weak negatives of
     teacher: str | None = None  # an earlier phase, whose model fills what nobody judged with weak labels
+    facet_weight: float = 0.0  # how much each facet of incitement (speech act, severity, target, exemption) counts in the loss
+    stray_titles: float = 0.0  # share of examples without a context that get the title, and sometimes the parent, of another
+    disguised: float = 0.0  # share of examples with some words in disguise
+    average: int = 0  # the weights are the mean of so many checkpoints of the last third; 0: the last ones
     frozen_layers: int = 0  # lowest layers, with the embeddings, that stay as they are
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
-    base: str  # mpnet | minilm | a Hugging Face folder
+    base: str  # mpnet | minilm | shipped (the weights in the package) | a Hugging Face folder
     seed: int
     phase: tuple[Phase, ...]
 

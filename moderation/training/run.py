@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from moderation.events import CATEGORIES
-from moderation.scoring.onnx import OnnxScorer
+from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.scoring.scorer import Scorer
 from moderation.training import evaluate
 from moderation.training.data import WEAK_WEIGHT, Example, load, read_label_file
@@ -39,12 +39,15 @@ def run(config: Path, data: Path, out: Path, threads: int) -> None:
     """Train all phases of a recipe into out/PHASE. A phase that is done is not done again."""
     import torch  # an extra
 
-    from moderation.training.encoder import fetch
+    from moderation.training.encoder import fetch, unpack_shipped
     from moderation.training.train import train
 
     recipe = load_recipe(config)
     torch.set_num_threads(threads or os.cpu_count() or 1)
-    start = fetch(recipe.base, out / "base") if recipe.base in {"mpnet", "minilm"} else Path(recipe.base)
+    if recipe.base == "shipped":
+        start = unpack_shipped(BUILTIN, out / "base")
+    else:
+        start = fetch(recipe.base, out / "base") if recipe.base in {"mpnet", "minilm"} else Path(recipe.base)
     for phase in recipe.phase:
         target = out / phase.name
         if not (target / "model.safetensors").exists():
