@@ -26,8 +26,9 @@ FACETS: Mapping[str, tuple[str, ...]] = {
     "target": ("named_person", "addressee", "private_person", "public_figure", "protected_group", "other_group", "place", "unspecified"),
     # What it is when it is not incitement.
     "exemption": (
-        "reporting", "analysis", "quoting", "condemnation", "counter_speech", "policy", "lawful_penalty", "satire", "idiom", "sport", "game", "fiction", "history",
-        "nonviolent_wish", "insult", "victim_account", "fear", "question", "hunting_pest", "food", "tech", "negation", "state_force", "self_defence", "other",
+        "reporting", "analysis", "quoting", "condemnation", "counter_speech", "policy", "lawful_penalty", "satire", "idiom", "sport", "game", "fiction",
+        "history", "nonviolent_wish", "insult", "victim_account", "fear", "question", "hunting_pest", "food", "tech", "negation", "state_force",
+        "self_defence", "other",
     ),
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ Each output character remembers where in the input it came from, because a moder
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -122,20 +122,25 @@ def _fold_character(char: str) -> str:
 
 
 def _shorten(match: re.Match[str]) -> str:
-    """ "kiiill" is "kill", "heeell" is "hell": the known word with each stretched letter once or twice; else a guess, few words double a, i or u."""
+    """The known word with each stretched letter once or twice ("heeell" is "hell"); else a guess, for few words double a, i or u."""
     word = match[0]
     runs = [m[0] for m in _STRETCHED.finditer(word)]
     if 2 ** len(runs) <= _MOST_READINGS:
         for counts in product((1, 2), repeat=len(runs)):
-            lengths = iter(counts)
-            read = _STRETCHED.sub(lambda m: m[1] * next(lengths), word)
+            read = _stretched_to(word, counts)
             if read.lower() in words():
                 return read
     return _STRETCHED.sub(lambda m: m[1] if m[1] in _STRETCHED_VOWELS else m[1] * 2, word)
 
 
+def _stretched_to(word: str, counts: Iterable[int]) -> str:
+    """The word with each stretched letter so many times."""
+    lengths = iter(counts)
+    return _STRETCHED.sub(lambda m: m[1] * next(lengths), word)
+
+
 def _unleet(match: re.Match[str]) -> str:
-    """ "sh00t" is "shoot", "5hoot" and "ju$7" too: a known word, read in digits and signs. A long word that only letters surround is read so even if unknown."""
+    """The known word that digits and signs stand for ("5hoot" is "shoot"). What letters enclose is read so even if unknown."""
     word = match[0]
     if _MEASURE.fullmatch(word):
         return word

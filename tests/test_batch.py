@@ -22,8 +22,8 @@ from moderation.progress import Progress
 from moderation.review.memory import MemoryQueue
 from moderation.review.records import Change, Outcome
 from moderation.scoring.fake import FakeScorer
-from moderation.scoring.scorer import Context
 from moderation.scoring.probed import ProbedScorer
+from moderation.scoring.scorer import Context
 from tests.makers import POLICY, policy
 
 

@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import onnxruntime
@@ -54,6 +53,11 @@ class OnnxScorer:
     @property
     def info(self) -> ModelInfo:
         return self._info
+
+    @property
+    def second_reading(self) -> tuple[float, float] | None:
+        """Incitement scores between which a text is read again with its context, if it has one."""
+        return self._card.second_reading
 
     async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         """One Scores a text. The event loop goes on while the model runs."""

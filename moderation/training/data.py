@@ -27,11 +27,18 @@ from moderation.normalise import normalise
 AUTHORED = frozenset(
     ("starter", "world", "nation", "local", "culture", "considered", "contrast", "calm", "oblique", "manner", "idiom", "hidden", "counter_speech", "functional")
 )
+FUNCTIONAL = frozenset(("counter_speech", "functional"))  # of these, those made for toxicity
+CONTEXT = frozenset(("context",))  # the files of seeds/context
 # Exemptions that some of our files name more finely than the model tells them apart.
 _EXEMPTION_OF = {
-    "hunting": "hunting_pest", "hunting_food": "hunting_pest", "pest_control": "hunting_pest", "prediction": "analysis", "gallows_humour": "idiom", "hyperbole": "idiom",
+    "hunting": "hunting_pest",
+    "hunting_food": "hunting_pest",
+    "pest_control": "hunting_pest",
+    "prediction": "analysis",
+    "gallows_humour": "idiom",
+    "hyperbole": "idiom",
     "selfdefence": "self_defence",
-}  # fmt: skip
+}
 WEAK_WEIGHT = 0.25
 VALID_SHARE = 0.10
 
@@ -50,6 +57,7 @@ class Example:
     title: str = ""  # of the article, normalised
     parent: str = ""  # the comment answered to, normalised
     facets: Mapping[str, str] = field(default_factory=dict)  # facet → value, where a person could tell
+    kind: str = ""  # of a functional example of toxicity
 
 
 class DataError(ValueError):
@@ -149,7 +157,7 @@ def _example(path: Path, row: Mapping[str, Any], source: str) -> Example:
     # Twins go to the same fold, or the valid fold would hold near-copies of training rows.
     fold = row.get("fold") or _fold(min(row["id"], row.get("pair") or row["id"]))
     title, parent = (normalise(row.get(name) or "").text for name in ("article_title", "parent"))
-    return Example(row["id"], normalise(row["text"]).text, labels, weights, fold, source, row.get("pair"), title, parent, _facets(row))
+    return Example(row["id"], normalise(row["text"]).text, labels, weights, fold, source, row.get("pair"), title, parent, _facets(row), row.get("kind") or "")
 
 
 def _facets(row: Mapping[str, Any]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """The heads of the model as one row of logits: eight categories, then the values of each facet. And the loss over them.
 
-    L = Σ w·m·BCE(category logit, label) / Σ w·m             m: was it judged; w: how much it counts
-    + α · mean over minimal pairs of softplus(margin − (z⁺ − z⁻))     z: the incitement logit
-    + β · Σ over facets of the mean cross-entropy where a person could tell
+L = Σ w·m·BCE(category logit, label) / Σ w·m             m: was it judged; w: how much it counts
++ α · mean over minimal pairs of softplus(margin − (z⁺ − z⁻))     z: the incitement logit
++ β · Σ over facets of the mean cross-entropy where a person could tell
 """
 
 from collections.abc import Mapping, Sequence
