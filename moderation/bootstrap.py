@@ -19,10 +19,13 @@ from moderation.review.journal import Journal
 from moderation.review.redis import RedisQueue
 from moderation.review.redis_journal import RedisJournal
 from moderation.scoring.fake import FakeScorer
+from moderation.scoring.merged import MergedScorer
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.scoring.scorer import Scorer
 from moderation.seeds import seed
 from moderation.tls import client_context
+from moderation.training.data import typical_texts
+from moderation.training.detoxify import ready_folder
 
 DAY = 86400.0
 MODEL_TIMEOUT = 5.0  # seconds for a probe
@@ -32,6 +35,9 @@ def make_scorer(settings: Settings, on_progress: Callable[[], None] = lambda: No
     """The scorer MODERATION_MODEL names; it calls `on_progress` as it works. Raises ConfigurationError when it cannot be loaded."""
     if settings.model.startswith("fake"):
         return FakeScorer(broken=settings.model == "fake:broken")
+    if settings.model.startswith("detoxify:"):
+        folder = ready_folder(settings.model.removeprefix("detoxify:"), settings.model_cache.expanduser(), typical_texts(seed("incitement")))
+        return MergedScorer(OnnxScorer(folder, settings.threads, on_progress), OnnxScorer(BUILTIN, settings.threads, on_progress))
     folder = BUILTIN if settings.model == "builtin" else Path(settings.model.removeprefix("onnx:"))
     return OnnxScorer(folder, settings.threads, on_progress)
 

@@ -17,6 +17,7 @@ class Metrics:
         r = self.registry = registry or CollectorRegistry()
         self.consumed = Counter("moderation_comments_consumed", "Events taken from Kafka, good and bad.", registry=r)
         self.scored = Counter("moderation_comments_scored", "Comments the model has scored.", registry=r)
+        self.cached = Counter("moderation_comments_cached", "Comments whose text came again, so that the model was not asked.", registry=r)
         self.unscored = Counter("moderation_comments_unscored", "Comments filed for review without scores, because the model could not score.", registry=r)
         self.decided = Counter("moderation_comments_decided", "Decisions, by action and by the category that decided.", ["action", "category"], registry=r)
         self.filed = Counter("moderation_comments_filed", "Review queue writes, by what became of them.", ["outcome"], registry=r)

@@ -31,7 +31,7 @@ def render() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["settings.md", "metrics.md", "cli.md", "wire.schema.json"])
+@pytest.mark.parametrize("page", ["settings.md", "metrics.md", "cli.md", "wire.schema.json", "model-card.md"])
 def test_reference_pages_are_what_the_code_says(render: ModuleType, page: str) -> None:
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == render.PAGES[page](), "run `make docs`"
 

@@ -86,6 +86,15 @@ def test_a_recipe_draws_only_train_rows_and_the_same_ones_for_a_seed(tmp_path: P
     assert len(fold(phase, tmp_path, tmp_path, "valid")["pub"]) == 20
 
 
+def test_a_drawn_pair_is_drawn_whole(tmp_path: Path) -> None:
+    write(tmp_path / "own.jsonl", *[{"id": f"p{i:02d}", "text": f"x {i}", "label": i % 2, "pair": f"p{i ^ 1:02d}", "fold": "train"} for i in range(60)])
+    config = tmp_path / "r.toml"
+    config.write_text('base="minilm"\nseed=1\n[[phase]]\nname="p"\nsource=[{seeds="own.jsonl", rows=20}]\n', encoding="utf-8")
+    (rows,) = epochs(load_recipe(config).phase[0], tmp_path, tmp_path, 1)
+    assert len(rows) == 20
+    assert {e.pair for e in rows} == {e.id for e in rows}
+
+
 def test_a_missing_file_and_a_wrong_field_are_named(tmp_path: Path) -> None:
     config = tmp_path / "r.toml"
     config.write_text('base="minilm"\nseed=1\n[[phase]]\nname="p"\nsource=[{file="gone.jsonl"}]\n', encoding="utf-8")

@@ -52,18 +52,30 @@ def train(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Option("--run", exists=True, file_okay=False, help="Hugging Face folder that training left.")],
+    run: Annotated[Path | None, typer.Option("--run", exists=True, file_okay=False, help="Hugging Face folder that training left.")] = None,
+    detoxify: Annotated[str | None, typer.Option("--detoxify", help="Instead of --run: a Detoxify checkpoint, by its name or its folder.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Model folder to write.", show_default="the one that ships")] = BUILTIN,
     name: Annotated[str, typer.Option("--name", help="The model's name.")] = "moderation",
     fp32: Annotated[bool, typer.Option("--fp32", help="Leave the weights in float32.")] = False,
     calibration: Annotated[Path | None, typer.Option("--calibration", help="JSON from `evaluate --calibrate`.")] = None,
 ) -> None:
-    """Turn a trained folder into the int8 ONNX folder that the worker loads. Needs the train extra."""
+    """Turn a trained folder, or a Detoxify checkpoint, into the int8 ONNX folder that the worker loads. Needs the train extra."""
+    if (run is None) == (detoxify is None):
+        raise typer.BadParameter("give either --run or --detoxify")
+    if detoxify and out == BUILTIN:
+        raise typer.BadParameter("--detoxify needs --out: the folder that ships holds the model for incitement")
     with _extra("train"):
+        from moderation.training.data import typical_texts
+        from moderation.training.detoxify import export_detoxify
         from moderation.training.export import export_folder  # an extra
         from moderation.training.report import Calibration
-        from moderation.training.run import typical_texts
+    texts = typical_texts(seed("incitement"))
+    if detoxify:
+        export_detoxify(detoxify, out, int8=not fp32, texts=texts)
+        typer.echo(f"wrote {out}, {sum(p.stat().st_size for p in out.iterdir()) / 1e6:.1f} MB. Use it: MODERATION_MODEL=detoxify:{out}")
+        return
     fitted = msgspec.json.decode(calibration.read_bytes(), type=Calibration) if calibration else None
+    assert run is not None
     export_folder(
         run,
         out,
@@ -71,7 +83,7 @@ def export(
         int8=not fp32,
         calibration=fitted.logits if fitted else None,
         second_reading=fitted.second_reading if fitted else None,
-        texts=typical_texts(seed("incitement")),
+        texts=texts,
     )
     typer.echo(f"wrote {out}, {sum(p.stat().st_size for p in out.iterdir()) / 1e6:.1f} MB")
 

@@ -91,9 +91,9 @@ class OnnxScorer:
             rows = scores[at : at + len(of_text)].tolist()
             offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets if len(of_text) > 1 else []
             values, spans = windows.merge(self._card.categories, of_text, rows, offsets)
-            inciting = [row[self._incitement] for row in rows]
+            inciting = [row[self._incitement] for row in rows] if "incitement" in self._card.categories else [0.0]
             top = inciting.index(max(inciting))
-            shown = facets_of(self._card.facets, facets[at + top], values["incitement"])
+            shown = facets_of(self._card.facets, facets[at + top], values["incitement"]) if self._card.facets else {}
             results.append(Scores(values=values, spans=spans, tokens=len(of_ids), facets=shown))
             best.append(of_text[top])
             at += len(of_text)

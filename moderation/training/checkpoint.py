@@ -14,7 +14,8 @@ from onnx import numpy_helper
 from moderation.errors import ConfigurationError
 from moderation.scoring.card import ModelCard
 from moderation.training.families import FAMILIES
-from moderation.training.graph import Array, bucket
+from moderation.training.graph import bucket
+from moderation.training.nodes import Array
 
 _DETOXIFY_CLASSES = {"mpnet": ("MPNetForSequenceClassification", "MPNetTokenizerFast"), "bert": ("BertForSequenceClassification", "BertTokenizerFast")}
 

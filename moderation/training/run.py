@@ -1,6 +1,7 @@
 """The recipe from end to end: fetch the base, train the phases."""
 
 import os
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from moderation.events import CATEGORIES
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.scoring.scorer import Scorer
 from moderation.training import evaluate
-from moderation.training.data import WEAK_WEIGHT, Example, load
+from moderation.training.data import WEAK_WEIGHT, Example, typical_texts
 from moderation.training.recipe import epochs, load_recipe
 
 TAUGHT = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")  # what the public sets judge, and a teacher can know
@@ -34,19 +35,19 @@ def run(config: Path, data: Path, out: Path, threads: int) -> None:
         if not (target / "model.safetensors").exists():
             rows = list(epochs(phase, data, config.parent, recipe.seed))
             if phase.teacher:
-                rows = taught(rows, _teacher(out / phase.teacher, config.parent / "incitement"))
+                rows = taught(rows, _teacher(out / phase.teacher, config.parent / "incitement"), phase.taught)
             Console().print(f"{phase.name}: {len(rows)} epochs of {len(rows[0])} examples")
             train(start, rows, phase, target, seed=recipe.seed)
         start = target
     Console().print(f"done: {start}. Next: moderation model export --run {start}")
 
 
-def taught(rows: list[list[Example]], teacher: Scorer) -> list[list[Example]]:
-    """The examples with the teacher's scores as weak labels wherever nobody judged one of TAUGHT.
+def taught(rows: list[list[Example]], teacher: Scorer, share: float = 1.0) -> list[list[Example]]:
+    """A share of the examples with the teacher's scores as weak labels wherever nobody judged one of TAUGHT.
 
     Without them a phase that judges one head drags the others along with it.
     """
-    unique = list({e.id: e for epoch in rows for e in epoch if not set(TAUGHT) <= set(e.labels)}.values())
+    unique = [e for e in {e.id: e for epoch in rows for e in epoch}.values() if not set(TAUGHT) <= set(e.labels) and random.Random(e.id).random() < share]
     scores = dict(zip((e.id for e in unique), evaluate.score_all(teacher, unique), strict=True))
     return [[_filled(e, scores[e.id]) if e.id in scores else e for e in epoch] for epoch in rows]
 
@@ -62,9 +63,3 @@ def _teacher(run: Path, texts: Path) -> Scorer:
 
     export_folder(run, run / "onnx", name="teacher", texts=typical_texts(texts))
     return OnnxScorer(run / "onnx")
-
-
-def typical_texts(folder: Path, count: int = 128) -> list[str]:
-    """Train texts of our own examples, evenly spread, to make int8 steps for."""
-    texts = [e.text for path in sorted(folder.glob("*.jsonl")) for e in load(path) if e.fold == "train"]
-    return texts[:: max(1, len(texts) // count)][:count]
