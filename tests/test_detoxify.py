@@ -43,8 +43,9 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     more = {"max_position_embeddings": 514, "pad_token_id": 1} if "roberta" in request.param else {}
     more |= {"embedding_size": 32} if request.param == "albert" else {}
     model = build(build.config_class(**SIZES, **more, num_labels=rows))
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
+    for name, parameter in model.named_parameters():
+        norm = "norm" in name.lower() and name.endswith("weight")
+        torch.nn.init.normal_(parameter, mean=1.0 if norm else 0.0, std=0.2)
     model.config.save_pretrained(folder / "config")
     _tokenizer(request.param, tokenizer_class, folder / "config")
     arch = {"model_type": str(folder / "config"), "model_name": model_class, "tokenizer_name": tokenizer_class, "num_classes": rows}

@@ -69,11 +69,9 @@ def _pairs(report: Report) -> str:
     context = "".join(f"\n- {name} the context: {value:.3f}" for name, value in report.context.items())
     facets = "".join(f"\n- {facet}: {share:.3f}" for facet, share in report.facets.items())
     text = "Minimal pairs told apart (the inciting twin scores higher): " + "; ".join(told) + ".\n"
-    text += (
-        f"\nWhere only title or parent decide (pairs that mostly share their text; {report.reread:.1%} of news comments would be read a second time):\n{context}\n"
-        if context
-        else ""
-    )
+    if context:
+        text += "\nWhere only title or parent decide, in pairs that share their text"
+        text += f" ({report.reread:.1%} of news comments would be read twice):\n{context}\n"
     return text + (f"\nFacets named right, where the model shows any:\n{facets}\n" if facets else "")
 
 
