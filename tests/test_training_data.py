@@ -11,7 +11,7 @@ import pytest
 from moderation.errors import ConfigurationError
 from moderation.events import CATEGORIES
 from moderation.seeds import seed
-from moderation.training.data import AUTHORED, DataError, batches, load, load_labelled, read_label_file, with_weak_negatives
+from moderation.training.data import AUTHORED, CONTEXT, FUNCTIONAL, DataError, batches, load, load_labelled, read_label_file, with_weak_negatives
 from moderation.training.recipe import epochs, fold, load_recipe
 
 ROW = {"id": "a", "text": "sh00t", "labels": {"toxicity": 0.8}, "weak_labels": {"threat": 0.0}, "fold": "train", "source": "s"}
@@ -161,14 +161,16 @@ def test_no_keyword_and_no_length_tells_our_examples_apart() -> None:
 
 
 def test_examples_with_a_context_are_pairs_that_mostly_share_their_text() -> None:
-    """Title and parent decide most of these, so they wait for a model that reads both; none is among the examples without."""
-    rows = {row["id"]: row for row in map(json.loads, seed("context").joinpath("context.jsonl").read_text(encoding="utf-8").splitlines())}
-    assert len(rows) > 400
+    """Title and parent decide most of these; none is among the examples without."""
+    paths = sorted(seed("context").glob("*.jsonl"))
+    rows = {row["id"]: row for path in paths for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
+    assert len(rows) > 500
     assert sum(row["label"] for row in rows.values()) * 2 == len(rows)
     assert all(row["article_title"] for row in rows.values())
-    same = [row for row in rows.values() if row["text"] == rows[row["pair"]]["text"]]
-    assert len(same) > 250
-    for row in rows.values():
+    paired = [row for row in rows.values() if row["pair"]]
+    same = [row for row in paired if row["text"] == rows[row["pair"]]["text"]]
+    assert len(same) > 270
+    for row in paired:
         assert rows[row["pair"]]["pair"] == row["id"]
         assert rows[row["pair"]]["label"] != row["label"]
 
@@ -176,3 +178,5 @@ def test_examples_with_a_context_are_pairs_that_mostly_share_their_text() -> Non
 def test_the_figures_know_which_examples_are_ours() -> None:
     files = {path.stem for folder in ("incitement", "toxicity") for path in seed(folder).glob("*.jsonl")}
     assert files == AUTHORED | {"elsewhere"}
+    assert {path.stem for path in seed("toxicity").glob("*.jsonl")} == FUNCTIONAL
+    assert {path.stem for path in seed("context").glob("*.jsonl")} == CONTEXT

@@ -25,10 +25,29 @@ from moderation.normalise import normalise
 
 # The files of seeds/incitement and seeds/toxicity that are trained on; `elsewhere` is the test set.
 AUTHORED = frozenset(
-    ("starter", "world", "nation", "local", "culture", "considered", "contrast", "calm", "oblique", "manner", "idiom", "hidden", "counter_speech", "functional")
+    (
+        "starter",
+        "world",
+        "nation",
+        "local",
+        "culture",
+        "considered",
+        "contrast",
+        "calm",
+        "oblique",
+        "manner",
+        "idiom",
+        "hidden",
+        "argument",
+        "brief",
+        "figure",
+        "counter_speech",
+        "functional",
+        "plain",
+    )
 )
-FUNCTIONAL = frozenset(("counter_speech", "functional"))  # of these, those made for toxicity
-CONTEXT = frozenset(("context",))  # the files of seeds/context
+FUNCTIONAL = frozenset(("counter_speech", "functional", "plain"))  # of these, those made for toxicity
+CONTEXT = frozenset(("context", "setting"))  # the files of seeds/context
 # Exemptions that some of our files name more finely than the model tells them apart.
 _EXEMPTION_OF = {
     "hunting": "hunting_pest",

@@ -57,7 +57,7 @@ def export_folder(
     ranges = input_ranges(run, names, texts, max_tokens) if int8 and texts else None
     rows = len(state[f"{names.head[-1][0]}.bias"])
     facets = FACETS if rows == len(categories) + sum(map(len, FACETS.values())) else {}
-    _save(build(state, config, int8=int8, ranges=ranges, categories=len(categories), facets=[len(v) for v in facets.values()]), out)
+    save_model(build(state, config, int8=int8, ranges=ranges, categories=len(categories), facets=[len(v) for v in facets.values()]), out)
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -125,7 +125,7 @@ def calibrated(state: Mapping[str, Array], names: Names, calibration: Sequence[t
     return new
 
 
-def _save(model: onnx.ModelProto, out: Path) -> None:
+def save_model(model: onnx.ModelProto, out: Path) -> None:
     """model.onnx, with large tensors in weights-N.bin."""
     part, offset = 0, 0
     sink = (out / "weights-0.bin").open("wb")
