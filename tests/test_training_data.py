@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from moderation.errors import ConfigurationError
-from moderation.events import CATEGORIES
+from moderation.events import CATEGORIES, FACETS
 from moderation.seeds import seed
 from moderation.training.data import AUTHORED, CONTEXT, FUNCTIONAL, DataError, batches, load, load_labelled, read_label_file, with_weak_negatives
 from moderation.training.recipe import epochs, fold, load_recipe
@@ -131,6 +131,17 @@ def test_the_recipe_that_ships_is_right_and_every_head_has_a_source() -> None:
     recipe = load_recipe(seed("training.toml"))
     assert recipe.phase
     assert set(CATEGORIES) >= {s.category for p in recipe.phase for s in p.source if s.category}
+
+
+def test_our_examples_are_of_many_kinds() -> None:
+    """What the label guideline asks of them: disguised words, half of them innocent; long comments with one bad clause; many topics."""
+    rows = [json.loads(line) for path in sorted(seed("incitement").glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
+    disguised = [row["label"] for row in rows if row.get("register") == "obfuscated"]
+    assert len(disguised) >= 200
+    assert 0.4 < sum(disguised) / len(disguised) < 0.6
+    assert sum(row["label"] for row in rows if len(row["text"].split()) > 70) >= 300
+    assert len({row["topic"] for row in rows}) > 100
+    assert len({row["speech_act"] for row in rows} - {None}) == len(FACETS["speech_act"])
 
 
 VIOLENT = re.compile(

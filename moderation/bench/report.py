@@ -21,7 +21,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     texts: int
     mean_words: float
     mean_tokens: float
-    threads: int
+    threads: int  # of each scorer; 0: one per core
+    cores: int
     scorers: tuple[Timed, ...]
     by_length: tuple[ByLength, ...] = ()  # int8, in batches of 64
     roofline_comments_per_second: float | None = None  # if nothing but the int8 multiplications took time

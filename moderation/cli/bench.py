@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib.util
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -106,6 +107,7 @@ def _report(model: Path, texts: list[str], found: list[Timed], lengths: list[ByL
         mean_words=round(sum(len(t.split()) for t in texts) / len(texts), 1),
         mean_tokens=round(tokens, 1),
         threads=threads,
+        cores=os.cpu_count() or 1,
         scorers=tuple(found),
         by_length=tuple(lengths),
         roofline_comments_per_second=round(bound, 1),
