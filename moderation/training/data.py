@@ -41,13 +41,17 @@ AUTHORED = frozenset(
         "argument",
         "brief",
         "figure",
+        "dispatch",
+        "voice",
+        "figurative",
         "counter_speech",
         "functional",
         "plain",
+        "spoken",
     )
 )
-FUNCTIONAL = frozenset(("counter_speech", "functional", "plain"))  # of these, those made for toxicity
-CONTEXT = frozenset(("context", "setting"))  # the files of seeds/context
+FUNCTIONAL = frozenset(("counter_speech", "functional", "plain", "spoken"))  # of these, those made for toxicity
+CONTEXT = frozenset(("context", "setting", "scene"))  # the files of seeds/context
 # Exemptions that some of our files name more finely than the model tells them apart.
 _EXEMPTION_OF = {
     "hunting": "hunting_pest",
