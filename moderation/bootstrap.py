@@ -11,6 +11,7 @@ from moderation.broker.cluster import Cluster, Sasl
 from moderation.broker.publisher import Publisher
 from moderation.broker.topics import read_all
 from moderation.config import Settings
+from moderation.errors import ConfigurationError
 from moderation.metrics import Metrics
 from moderation.policy.policy import Policy, load_policy
 from moderation.relay import Relay
@@ -20,6 +21,7 @@ from moderation.review.redis import RedisQueue
 from moderation.review.redis_journal import RedisJournal
 from moderation.scoring.fake import FakeScorer
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
+from moderation.scoring.reference import FILE, Reference, load_reference
 from moderation.scoring.scorer import Scorer
 from moderation.seeds import seed
 from moderation.tls import client_context
@@ -32,8 +34,23 @@ def make_scorer(settings: Settings, on_progress: Callable[[], None] = lambda: No
     """The scorer MODERATION_MODEL names; it calls `on_progress` as it works. Raises ConfigurationError when it cannot be loaded."""
     if settings.model.startswith("fake"):
         return FakeScorer(broken=settings.model == "fake:broken")
-    folder = BUILTIN if settings.model == "builtin" else Path(settings.model.removeprefix("onnx:"))
-    return OnnxScorer(folder, settings.threads, on_progress)
+    return OnnxScorer(_model_folder(settings), settings.threads, on_progress)
+
+
+def reference_path(settings: Settings) -> Path | None:
+    """Where the reference of the model's scores is, or would be; None for a model without a folder and no MODERATION_REFERENCE."""
+    if settings.reference or settings.model.startswith("fake"):
+        return settings.reference
+    return _model_folder(settings) / FILE
+
+
+def make_reference_of(settings: Settings) -> Reference | None:
+    """The reference of the model's scores; None when there is none. Raises ConfigurationError."""
+    path = reference_path(settings)
+    found = load_reference(path) if path else None
+    if settings.reference and found is None:
+        raise ConfigurationError(f"MODERATION_REFERENCE: {settings.reference} does not exist; make it with: moderation model reference")
+    return found
 
 
 def make_policy(settings: Settings) -> Policy:
@@ -96,6 +113,10 @@ def make_relay(settings: Settings, cluster: Cluster, journal: Journal, publisher
         metrics=metrics,
         longest_pause=settings.retry_max_wait,
     )
+
+
+def _model_folder(settings: Settings) -> Path:
+    return BUILTIN if settings.model == "builtin" else Path(settings.model.removeprefix("onnx:"))
 
 
 def _secret(value: SecretStr | None) -> str:

@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         "builtin",
         description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, fake (for tests: no model) or fake:broken (one that refuses everything).",
     )
+    reference: Path | None = Field(
+        None,
+        description="How the model's scores lay once (`moderation model reference`), for moderation_score_psi; reference.json beside the model when unset.",
+    )
     threads: int = Field(0, ge=0, description="Threads of the model; 0 means one per core.")
     policy: Path | None = Field(None, description="The policy file; the default policy that ships when unset.")
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics, /livez and /readyz.")
@@ -104,6 +108,8 @@ class Settings(BaseSettings):
     def _kafka_scheme(cls, value: SecretStr) -> SecretStr:
         url = value.get_secret_value()
         scheme, _, rest = url.rpartition("://")
+        if "@" in rest:
+            raise ValueError("user and password do not go here; set MODERATION_KAFKA_USERNAME and MODERATION_KAFKA_PASSWORD")
         if scheme not in {"", "kafka"} or not rest or not all(_is_address(part) for part in rest.split(",")):
             raise ValueError("expected kafka://host:port[,host:port…]")
         return value

@@ -76,10 +76,19 @@ class Relay:
         await self._journal.sent([v.verdict_id for v in verdicts])
         self._in_doubt = False
         for v in new:
-            self._metrics.verdicts.labels(v.verdict.value, str(v.undone).lower()).inc()
+            self._count(v)
             logger("relay").info("verdict", comment_id=v.comment_id, revision=v.revision, verdict=v.verdict.value, undone=v.undone, moderator=v.moderator)
         self._metrics.outbox_depth.set(await self._journal.unsent())
         return len(verdicts)
+
+    def _count(self, verdict: Verdict) -> None:
+        """In the metrics. A verdict from before verdicts had categories has none."""
+        category = verdict.category or "none"
+        self._metrics.verdicts.labels(verdict.verdict.value, category, str(verdict.undone).lower()).inc()
+        if not verdict.undone:
+            self._metrics.verdict_seconds.labels(category).observe(verdict.queue_seconds)
+        if verdict.overturned:
+            self._metrics.overturned.labels(category).inc()
 
     async def _already_there(self, verdicts: Sequence[Verdict]) -> set[str]:
         """Which of these the topic has."""

@@ -6,6 +6,8 @@ import contextlib
 from moderation.errors import QueueUnavailable
 from moderation.health import Health
 from moderation.metrics import Metrics
+from moderation.policy.policy import Policy
+from moderation.policy.severity import Severity, severity
 from moderation.review.journal import Journal
 from moderation.review.queue import ReviewQueue
 from moderation.scoring.probed import ProbedScorer
@@ -13,7 +15,7 @@ from moderation.scoring.probed import ProbedScorer
 MODEL_TIMEOUT = 5.0  # seconds for a probe
 
 
-async def observe_queue(queue: ReviewQueue, metrics: Metrics, health: Health) -> None:
+async def observe_queue(queue: ReviewQueue, policy: Policy, metrics: Metrics, health: Health) -> None:
     """Bring the queue gauges up to date, and notice when Redis comes or goes while no comments do."""
     try:
         depth = await queue.depth()
@@ -31,7 +33,22 @@ async def observe_queue(queue: ReviewQueue, metrics: Metrics, health: Health) ->
     for category, lane in depth.categories.items():
         metrics.queue_ready.labels(category).set(lane.ready)
         metrics.queue_oldest_by_category.labels(category).set(lane.oldest_seconds)
+    for level in Severity:
+        ages = [lane.oldest_seconds for category, lane in depth.categories.items() if severity(policy, category) is level]
+        metrics.queue_oldest_by_severity.labels(level.value).set(max(ages, default=0.0))
     metrics.queue_oldest_seconds.set(depth.oldest_seconds)
+
+
+async def observe_journal(journal: Journal, metrics: Metrics) -> None:
+    """Bring the totals of steps and the memory of Redis up to date."""
+    with contextlib.suppress(QueueUnavailable):  # observe_queue says so
+        metrics.queue_steps.show(await journal.steps())
+        if (memory := await journal.memory()) is None:
+            metrics.redis_memory.clear()
+            return
+        metrics.redis_memory.labels("used").set(memory.used)
+        if memory.limit:
+            metrics.redis_memory.labels("limit").set(memory.limit)
 
 
 async def keep_house(queue: ReviewQueue, journal: Journal, *, audit_seconds: float, queue_seconds: float | None) -> None:

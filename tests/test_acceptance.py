@@ -45,9 +45,11 @@ async def test_a_thousand_comments_are_decided_once_and_the_flagged_filed_once(s
     for line in (
         "moderation_comments_consumed_total 1000.0",
         "moderation_comments_scored_total 1000.0",
-        'moderation_comments_decided_total{action="hold",category="incitement"} 100.0',
+        'moderation_comments_decided_total{action="hold",category="incitement",site="none"} 100.0',
         'moderation_comments_filed_total{outcome="filed"} 100.0',
         'moderation_model_info{id="fake",version="0"} 1.0',
+        "moderation_tokens_scored_total 1000.0",
+        'moderation_score_count{category="incitement"} 1000.0',
     ):
         assert line in metrics
     assert await worker.terminate() == 0

@@ -47,7 +47,7 @@ async def test_words_stay_as_long_as_a_verdict_can_be_undone_and_no_janitor_is_n
     for key in ("text:c1", "quote:c1", "author:a1", "replies:p"):
         assert 0 < left[key] <= 900
     assert left["item:c1"] > 900
-    assert set(left) == {"item:c1", "text:c1", "quote:c1", "author:a1", "replies:p", "audit", "outbox", "clock", "categories"}
+    assert set(left) == {"item:c1", "text:c1", "quote:c1", "author:a1", "replies:p", "audit", "outbox", "steps", "clock", "categories"}
 
 
 async def test_without_undo_words_go_with_the_verdict(redis: Redis) -> None:
@@ -57,7 +57,7 @@ async def test_without_undo_words_go_with_the_verdict(redis: Redis) -> None:
     (claim,) = await queue.claim("m1")
     await queue.resolve(claim, VerdictKind.REJECT)
     assert await words_in(redis, prefix, "secret") == await words_in(redis, prefix, "quoted") == []
-    assert set(await keys(redis, prefix)) == {"item:c1", "audit", "outbox", "clock", "categories"}
+    assert set(await keys(redis, prefix)) == {"item:c1", "audit", "outbox", "steps", "clock", "categories"}
 
 
 async def test_no_words_are_left_after_an_erasure_or_a_deletion(redis: Redis) -> None:

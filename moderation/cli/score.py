@@ -40,7 +40,7 @@ def score(
     if source is None and target is not None:
         raise typer.BadParameter("--output goes with --input")
     rows = list(_read(source)) if source else [{"id": str(i), "text": t} for i, t in enumerate(text or [], 1)]
-    found = asyncio.run(_score(make_scorer(load_settings()), [r["text"] for r in rows], show=source is not None))
+    found = asyncio.run(score_texts(make_scorer(load_settings()), [r["text"] for r in rows], show=source is not None))
     lines = [json.dumps({"id": r["id"], "scores": s}) for r, s in zip(rows, found, strict=True)]
     if target is not None:
         _write(target, lines)
@@ -72,7 +72,7 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
         yield {"id": key, "text": given["text"]}
 
 
-async def _score(scorer: Scorer, texts: list[str], *, show: bool) -> list[dict[str, float]]:
+async def score_texts(scorer: Scorer, texts: list[str], *, show: bool) -> list[dict[str, float]]:
     """Scores in the order of the texts; nothing to read scores 0 throughout."""
     plain = [normalise(t).text for t in texts]
     found: list[dict[str, float]] = [dict.fromkeys(CATEGORIES, 0.0) for _ in texts]

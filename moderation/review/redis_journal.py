@@ -6,8 +6,9 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
+from moderation.errors import QueueRefused, QueueUnavailable
 from moderation.events import Verdict, VerdictKind
-from moderation.review.journal import AuditEvent, Leadership
+from moderation.review.journal import AuditEvent, Leadership, Memory
 from moderation.review.scripts import Scripts, text
 from moderation.review.verdicts import made_verdict
 
@@ -42,6 +43,17 @@ class RedisJournal:
     async def unsent(self) -> int:
         return int(await self._call(self._redis.xlen(self._outbox)))
 
+    async def steps(self) -> dict[str, int]:
+        row = await self._call(self._redis.hgetall(f"{self._scripts.prefix}:steps"))
+        return {what: int(count) for what, count in _named(row).items()}
+
+    async def memory(self) -> Memory | None:
+        try:
+            found = await self._call(self._redis.info("memory"))
+        except (QueueRefused, QueueUnavailable):  # a user without the right to ask
+            return None
+        return _memory(found)
+
     async def close(self) -> None:
         await self._redis.aclose()
 
@@ -54,6 +66,13 @@ class RedisJournal:
 
 def _named(row: Any) -> dict[str, str]:
     return {text(name): text(value) for name, value in cast(dict[bytes, bytes], row).items()}
+
+
+def _memory(found: dict[str, Any]) -> Memory | None:
+    """Of the fullest server: a cluster answers with one row a node."""
+    rows = [found] if "used_memory" in found else [row for row in found.values() if isinstance(row, dict) and "used_memory" in row]
+    memories = [Memory(used=int(row["used_memory"]), limit=int(row.get("maxmemory") or row.get("total_system_memory") or 0)) for row in rows]
+    return max(memories, key=lambda m: m.used / m.limit if m.limit else 0.0, default=None)
 
 
 def _event(event_id: str, row: dict[str, str]) -> AuditEvent:
@@ -82,4 +101,5 @@ def _verdict(event_id: str, row: dict[str, str]) -> Verdict:
         float(row["at"]),
         float(row["seconds"]),
         row["undoes"] or None,
+        row.get("category"),
     )
