@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from typer.main import get_command
 
+from moderation.batch import MODEL_REFUSED
 from moderation.cli import app
 from moderation.config import PREFIX, Settings
 from moderation.decode import REASONS
@@ -70,7 +71,7 @@ def _label_values() -> str:
         "item_severity": list(Severity),
         "kind": ["used", "limit"],
         "outcome": list(Outcome),
-        "reason": [*REASONS, "model_refused"],
+        "reason": [*REASONS, MODEL_REFUSED],
         "site": [f"as in the comment, for the sites the policy names and the first ones seen, {LIMIT} in all", "other", "none"],
         "source": ["seeds", "input", "decisions"],
         "stage": ["decode", "normalise", "score", "decide", "file", "publish"],

@@ -14,7 +14,7 @@ import msgspec
 from moderation.broker.message import Message
 from moderation.broker.publisher import Publisher
 from moderation.errors import TransientError
-from moderation.events import Verdict
+from moderation.events import CATEGORIES, Verdict, VerdictKind
 from moderation.logs import logger
 from moderation.metrics import Metrics
 from moderation.patience import FIRST_PAUSE
@@ -39,6 +39,10 @@ class Relay:
         self._metrics = metrics
         self._longest = longest_pause
         self._in_doubt = True
+        for category in CATEGORIES:  # from 0 on: an increase from nothing is none to Prometheus
+            metrics.overturned.labels(category)
+            for kind in VerdictKind:
+                metrics.verdicts.labels(kind.value, category, "false")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until told to stop."""

@@ -87,7 +87,7 @@ async def test_what_overturned_the_machine_and_how_long_it_took_are_counted_by_c
         await world.queue.resolve(await world.queue.take("m1", comment_id), verdict)
     await world.relay("a").relay()
     value = world.metrics.registry.get_sample_value
-    assert [value("moderation_verdicts_overturned_total", {"category": c}) for c in ("insult", "incitement")] == [1, None]
+    assert [value("moderation_verdicts_overturned_total", {"category": c}) for c in ("insult", "incitement", "threat")] == [1, 0, 0]
     assert [value("moderation_verdict_seconds_count", {"category": c}) for c in ("insult", "incitement")] == [2, 1]
     assert value("moderation_verdicts_total", {"verdict": "escalate", "category": "insult", "undone": "false"}) == 1
 
