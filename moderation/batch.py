@@ -58,6 +58,8 @@ class BatchHandler:
         self._log = logger("batch")
         for reason in (*REASONS, MODEL_REFUSED):
             metrics.dead_letters.labels(reason)  # from 0 on: an increase from nothing is none to Prometheus
+        for step in ("score", "file", "publish"):
+            metrics.retries.labels(step)
 
     async def handle(self, events: Sequence[Message]) -> None:
         """Decide or dead-letter every event. Raises nothing that a repeat could mend."""

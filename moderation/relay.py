@@ -39,8 +39,10 @@ class Relay:
         self._metrics = metrics
         self._longest = longest_pause
         self._in_doubt = True
+        metrics.retries.labels("relay")
         for category in CATEGORIES:  # from 0 on: an increase from nothing is none to Prometheus
             metrics.overturned.labels(category)
+            metrics.verdict_seconds.labels(category)
             for kind in VerdictKind:
                 metrics.verdicts.labels(kind.value, category, "false")
 

@@ -8,7 +8,7 @@ from moderation.health import Health
 from moderation.metrics import Metrics
 from moderation.policy.policy import Policy
 from moderation.policy.severity import Severity, severity
-from moderation.review.journal import Journal
+from moderation.review.journal import STEPS, Journal
 from moderation.review.queue import ReviewQueue
 from moderation.scoring.probed import ProbedScorer
 
@@ -42,7 +42,7 @@ async def observe_queue(queue: ReviewQueue, policy: Policy, metrics: Metrics, he
 async def observe_journal(journal: Journal, metrics: Metrics) -> None:
     """Bring the totals of steps and the memory of Redis up to date."""
     with contextlib.suppress(QueueUnavailable):  # observe_queue says so
-        metrics.queue_steps.show(await journal.steps())
+        metrics.queue_steps.show(dict.fromkeys(STEPS, 0) | await journal.steps())
         if (memory := await journal.memory()) is None:
             metrics.redis_memory.clear()
             return

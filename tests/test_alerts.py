@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from deploy.grafana.draw import draw
 from moderation.events import VerdictKind
 from tests.observed import Observed
 from tests.prometheus import Prometheus
@@ -32,7 +33,9 @@ async def observed(kafka: ApacheKafka, redis_server: Program, tmp_path: Path) ->
         found.service.stop()
 
 
-async def test_every_alert_fires_when_it_should_and_clears_when_it_may(observed: Observed, kafka: ApacheKafka, redis_server: Program) -> None:
+async def test_every_alert_fires_when_it_should_and_clears_when_it_may(
+    observed: Observed, kafka: ApacheKafka, redis_server: Program, pytestconfig: pytest.Config
+) -> None:
     """One run through all of it: what takes long to fire begins early."""
     prometheus = observed.prometheus
     worker = await observed.start()
@@ -50,6 +53,8 @@ async def test_every_alert_fires_when_it_should_and_clears_when_it_may(observed:
         await observed.send(2500)
         await observed.decide(80, VerdictKind.REJECT)
         await prometheus.clear()
+    if folder := pytestconfig.getoption("--pictures"):
+        draw(prometheus.url, 120, pytestconfig.rootpath / folder, "5s")
     fired = await prometheus.query('count by (alertname) (present_over_time(ALERTS{alertstate="firing"}[1h]))')
     assert {name for name in ALERTS if any(name in labels for labels in fired)} == set(ALERTS)
 
