@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -29,7 +30,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    kafka_url: SecretStr = Field(SecretStr("kafka://127.0.0.1:9092"), description="Kafka brokers: kafka://host:port, several separated by commas.")
+    kafka_url: str = Field("kafka://127.0.0.1:9092", description="Kafka brokers: kafka://host:port, several separated by commas.")
     kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
         "plaintext", description="What the brokers speak: plaintext, ssl, sasl_plaintext or sasl_ssl."
     )
@@ -105,9 +106,8 @@ class Settings(BaseSettings):
 
     @field_validator("kafka_url")
     @classmethod
-    def _kafka_scheme(cls, value: SecretStr) -> SecretStr:
-        url = value.get_secret_value()
-        scheme, _, rest = url.rpartition("://")
+    def _kafka_scheme(cls, value: str) -> str:
+        scheme, _, rest = value.rpartition("://")
         if "@" in rest:
             raise ValueError("user and password do not go here; set MODERATION_KAFKA_USERNAME and MODERATION_KAFKA_PASSWORD")
         if scheme not in {"", "kafka"} or not rest or not all(_is_address(part) for part in rest.split(",")):
@@ -137,7 +137,14 @@ class Settings(BaseSettings):
     @property
     def kafka_servers(self) -> list[str]:
         """Broker addresses, host:port."""
-        return self.kafka_url.get_secret_value().rpartition("://")[2].split(",")
+        return self.kafka_url.rpartition("://")[2].split(",")
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be seen anywhere: the secret settings, and the passwords in URLs, as they are written and as they are meant."""
+        given = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        passwords = [urlsplit(url).netloc.rpartition("@")[0].partition(":")[2] for url in given if "://" in url]
+        return [secret for secret in {*given, *passwords, *map(unquote, passwords)} if secret]
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

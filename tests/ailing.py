@@ -34,7 +34,7 @@ class AilingScorer(FakeScorer):
 
 def main() -> int:
     settings = load_settings()
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, settings.secrets)
     return asyncio.run(work(settings, lambda *_: AilingScorer(Path(sys.argv[1]))))
 
 

@@ -341,3 +341,32 @@ async def test_a_wrong_start_exits_2_and_names_the_fault(service: Service, setti
     worker = service.start()
     assert worker.process.wait(30) == 2
     assert expected in worker.tail()
+
+
+async def test_the_log_has_one_json_line_a_comment_with_ids_and_times_and_no_words(service: Service) -> None:
+    words = "zanzibar marmalade"
+    sent = [
+        {
+            "comment_id": f"c{i}",
+            "text": f"{words} {i} fake:incitement={0.9 if i % 10 == 0 else 0.1}",
+            "author": {"id": f"a{i}", "name": "quillfeather"},
+            "article": {"title": "rhubarb"},
+            "parent": {"id": "p", "text": "gooseberry"},
+        }
+        for i in range(200)
+    ]
+    await service.send([*sent, b'{"comment_id": "bad", "text": 7, "note": "zanzibar"}'])
+    worker = service.start()
+    await service.decided_ids(f"c{i}" for i in range(200))
+    await service.decide_all()
+    await service.verdicts(20)
+    assert await worker.terminate() == 0
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    decided = [line for line in lines if line["event"] == "decided"]
+    assert sorted(line["comment_id"] for line in decided) == sorted(f"c{i}" for i in range(200))
+    fields = {"comment_id", "revision", "action", "category", "priority", "model", "policy", "score_ms", "ms", "timestamp", "level", "room", "event"}
+    assert all(set(line) == fields for line in decided)
+    assert all(line["ms"] >= line["score_ms"] >= 0 for line in decided)
+    assert [line["reason"] for line in lines if line["event"] == "dead letter"] == ["bad_schema"]
+    assert sum(line["event"] == "verdict" for line in lines) == 20
+    assert not any(word in worker.log.read_text() for word in (*words.split(), "quillfeather", "rhubarb", "gooseberry"))
