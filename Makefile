@@ -41,7 +41,7 @@ pictures: $(VENV)/.dev ## draw docs/pictures from a test run (needs Java, Maven,
 kafka: ## start one Apache Kafka broker on 127.0.0.1:9092 (needs Java and Maven)
 	@deploy/kafka/start
 
-test-kafka: $(VENV)/.dev ## on Apache Kafka and Redis: acceptance, security and faults (needs Java, Maven and redis-server)
+test-kafka: $(VENV)/.dev ## on Apache Kafka and Redis: acceptance, security and faults (needs Java, Maven, redis-server and prometheus)
 	@! command -v java >/dev/null || ! command -v mvn >/dev/null || deploy/kafka/start --fetch
 	@MODERATION_TEST_KAFKA=apache $(BIN)/python -m pytest -n 2 tests/test_acceptance.py tests/test_broker.py tests/test_dlq.py tests/test_stress.py $(ARGS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m faults $(ARGS)

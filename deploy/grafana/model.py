@@ -23,11 +23,14 @@ MODEL = Board(
                 queries={"{{id}} {{version}}": "count by (id, version) (moderation_policy_info)"},
             ),
             Panel(
-                title="Program",
-                description="Version of the service, and of Python.",
+                title="Program and reference",
+                description="Version of the service and of Python; and where the reference of the scores came from (`seeds` are the authored examples).",
                 unit="none",
                 kind="names",
-                queries={"{{version}}, Python {{python}}": "count by (version, python) (moderation_build_info)"},
+                queries={
+                    "{{version}}, Python {{python}}": "count by (version, python) (moderation_build_info)",
+                    "reference of {{source}}": "count by (source) (moderation_score_reference_comments)",
+                },
             ),
         ],
         "The model at work": [
@@ -95,13 +98,6 @@ MODEL = Board(
                 limit=0.25,
                 queries={"{{category}}": "moderation:score_psi:avg"},
             ),
-            Panel(
-                title="Reference",
-                description="Comments the reference was made from. `seeds` are the authored examples, which only compare models; make one of your own traffic.",
-                unit="short",
-                kind="number",
-                queries={"{{source}}": "max by (source) (moderation_score_reference_comments)"},
-            ),
         ],
         "The policy": [
             Panel(
@@ -118,6 +114,12 @@ MODEL = Board(
                 description="Comments filed or held a second, by the category that decided.",
                 unit="cps",
                 queries={"{{category}}": 'sum by (category) (rate(moderation_comments_decided_total{action!="publish"}[$__rate_interval]))'},
+            ),
+            Panel(
+                title="Filed, edited, withdrawn",
+                description="Writes to the queue a second, by what became of them. `repeated` and `stale` are events that came again or too late.",
+                unit="cps",
+                queries={"{{outcome}}": "sum by (outcome) (rate(moderation_comments_filed_total[$__rate_interval]))"},
             ),
         ],
     },

@@ -51,12 +51,6 @@ MODERATORS = Board(
                 unit="short",
                 queries={"{{category}}": "max by (category) (moderation_queue_ready)"},
             ),
-            Panel(
-                title="Filed, edited, withdrawn",
-                description="Writes to the queue a second, by what became of them. `repeated` and `stale` are events that came again or too late.",
-                unit="cps",
-                queries={"{{outcome}}": "sum by (outcome) (rate(moderation_comments_filed_total[$__rate_interval]))"},
-            ),
         ],
         "What people do": [
             Panel(

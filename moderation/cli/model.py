@@ -67,6 +67,7 @@ def export(
     pairs = [tuple(p) for p in json.loads(calibration.read_text(encoding="utf-8"))] if calibration else None
     export_folder(run, out, name=name, int8=not fp32, calibration=pairs, texts=typical_texts(seed("incitement")))
     typer.echo(f"wrote {out}, {sum(p.stat().st_size for p in out.iterdir()) / 1e6:.1f} MB")
+    typer.echo(f"the reference of its scores is to be made anew: MODERATION_MODEL=onnx:{out} moderation model reference")
 
 
 @app.command()
