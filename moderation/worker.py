@@ -58,9 +58,9 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
         closing.push_async_callback(_ended, relaying)
 
         async def observe() -> None:
-            await observe_queue(queue, policy, metrics, health)
-            await observe_journal(journal, metrics)
-            await keep_house(queue, journal, audit_seconds=settings.audit_days * DAY, queue_seconds=settings.queue_days and settings.queue_days * DAY)
+            if await observe_queue(queue, policy, metrics, health):  # else every call would wait for its time-out
+                await observe_journal(journal, metrics)
+                await keep_house(queue, journal, audit_seconds=settings.audit_days * DAY, queue_seconds=settings.queue_days and settings.queue_days * DAY)
             await observe_model(scorer, health)
 
         watch = Watch(

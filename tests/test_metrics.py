@@ -6,8 +6,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, generate_latest
 
 from moderation.metrics import Metrics
+from moderation.metrics.shown import Levels, Totals
 from moderation.metrics.sites import LIMIT, LONGEST, Sites
-from moderation.metrics.totals import Totals
 from moderation.policy.policy import load_policy
 from moderation.policy.severity import Severity, severity
 from moderation.review.journal import STEPS
@@ -36,13 +36,15 @@ def test_no_site_and_an_endless_one_have_labels_of_their_own() -> None:
     assert [sites.label(None), sites.label(""), sites.label("x" * (LONGEST + 1))] == ["none", "none", "other"]
 
 
-def test_totals_show_what_they_were_told_last() -> None:
+def test_what_is_kept_elsewhere_is_shown_as_it_was_told_last() -> None:
     registry = CollectorRegistry()
-    totals = Totals("things", "Things.", "what", registry=registry)
-    assert "things_total{" not in generate_latest(registry).decode()
-    totals.show({"a": 2})
-    totals.show({"a": 3, "b": 1})
-    assert [registry.get_sample_value("things_total", {"what": what}) for what in "ab"] == [3, 1]
+    totals, levels = Totals("things", "Things.", "what", registry=registry), Levels("heights", "Heights.", "what", registry=registry)
+    assert "{" not in generate_latest(registry).decode()
+    for shown in (totals, levels):
+        shown.show({"a": 2, "c": 1})
+        shown.show({"a": 3, "b": 1})
+    assert [registry.get_sample_value("things_total", {"what": what}) for what in "abc"] == [3, 1, None]
+    assert [registry.get_sample_value("heights", {"what": what}) for what in "abc"] == [3, 1, None]
 
 
 def test_every_worker_says_what_it_is() -> None:

@@ -74,7 +74,7 @@ async def test_a_journal_that_is_away_keeps_what_it_showed() -> None:
 async def test_a_queue_that_is_away_is_seen() -> None:
     metrics, health = Metrics(), Health("redis")
     health.set("redis", True)
-    await observe_queue(Gone(), policy(), metrics, health)
+    assert not await observe_queue(Gone(), policy(), metrics, health)
     assert health.missing() == ["redis"]
     assert metrics.registry.get_sample_value("moderation_dependency_up", {"dependency": "redis"}) == 0
 

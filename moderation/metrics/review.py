@@ -1,9 +1,11 @@
-"""The review queue and the people at it. Every worker shows the same queue: take the maximum over workers, not the sum."""
+"""The review queue and the people at it. Every worker shows the same queue and its steps: take the maximum over workers. Verdicts are counted by
+the one that relays them: take the sum.
+"""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from moderation.metrics.buckets import WAITS
-from moderation.metrics.totals import Totals
+from moderation.metrics.shown import Levels, Totals
 
 
 class ReviewMetrics:
@@ -11,14 +13,14 @@ class ReviewMetrics:
 
     def __init__(self, r: CollectorRegistry) -> None:
         self.queue_depth = Gauge("moderation_queue_depth", "Items in the review queue, by state: ready, leased or held.", ["state"], registry=r)
-        self.queue_ready = Gauge("moderation_queue_ready", "Items that wait for a moderator, by category.", ["category"], registry=r)
-        self.queue_oldest_by_category = Gauge(
-            "moderation_queue_oldest_by_category_seconds", "Age of the oldest item that waits for a moderator, by category.", ["category"], registry=r
+        self.queue_ready = Levels("moderation_queue_ready", "Items that wait for a moderator, by category.", "category", registry=r)
+        self.queue_oldest_by_category = Levels(
+            "moderation_queue_oldest_by_category_seconds", "Age of the oldest item that waits for a moderator, by category.", "category", registry=r
         )
-        self.queue_oldest_by_severity = Gauge(
+        self.queue_oldest_by_severity = Levels(
             "moderation_queue_oldest_by_severity_seconds",
             "Age of the oldest item that waits for a moderator, by how severe the policy's weight makes its category; 0 when none waits.",
-            ["item_severity"],
+            "item_severity",
             registry=r,
         )
         self.queue_oldest_seconds = Gauge("moderation_queue_oldest_seconds", "Age of the oldest item that waits for a moderator.", registry=r)
