@@ -21,6 +21,13 @@ from moderation.metrics.sites import LIMIT
 from moderation.policy.severity import Severity
 from moderation.review.journal import STEPS
 from moderation.review.records import Outcome
+from moderation.scoring.card import ModelCard
+from moderation.scoring.onnx import BUILTIN
+from moderation.seeds import seed
+from moderation.training.page import page
+from moderation.training.report import Report
+from moderation.words import FILE as WORDS
+from moderation.words import vocabulary
 
 HERE = Path(__file__).parent
 GENERATED = "<!-- Written by docs/render.py from the code; change it there. -->\n"
@@ -118,8 +125,22 @@ def wire() -> str:
     return json.dumps(page, indent=1, ensure_ascii=False) + "\n"
 
 
-PAGES = {"settings.md": settings, "metrics.md": metrics, "cli.md": cli, "wire.schema.json": wire}
+def model_card() -> str:
+    """The figures beside the model that ships."""
+    report = msgspec.json.decode((BUILTIN / "evaluation.json").read_bytes(), type=Report)
+    card = msgspec.json.decode((BUILTIN / "model.json").read_bytes(), type=ModelCard)
+    return GENERATED + page(report, card, [path.stat().st_size for path in BUILTIN.iterdir()])
+
+
+def words() -> str:
+    """The words that normalise.py knows, from our own examples; the unseen test set is left out."""
+    paths = sorted(path for path in seed("").glob("*/*.jsonl") if path.stem != "elsewhere")
+    return "\n".join(vocabulary(row["text"] for path in paths for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()))) + "\n"
+
+
+PAGES = {"settings.md": settings, "metrics.md": metrics, "cli.md": cli, "wire.schema.json": wire, "model-card.md": model_card}
 
 if __name__ == "__main__":
-    for page, render in PAGES.items():
-        (HERE / page).write_text(render(), encoding="utf-8")
+    for name, render in PAGES.items():
+        (HERE / name).write_text(render(), encoding="utf-8")
+    WORDS.write_text(words(), encoding="ascii")

@@ -20,11 +20,14 @@ from moderation.review.journal import Journal
 from moderation.review.redis import RedisQueue
 from moderation.review.redis_journal import RedisJournal
 from moderation.scoring.fake import FakeScorer
+from moderation.scoring.merged import MergedScorer
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.scoring.reference import FILE, Reference, load_reference
 from moderation.scoring.scorer import Scorer
 from moderation.seeds import seed
 from moderation.tls import client_context
+from moderation.training.data import typical_texts
+from moderation.training.detoxify import ready_folder
 
 DAY = 86400.0
 MODEL_TIMEOUT = 5.0  # seconds for a probe
@@ -34,14 +37,18 @@ def make_scorer(settings: Settings, on_progress: Callable[[], None] = lambda: No
     """The scorer MODERATION_MODEL names; it calls `on_progress` as it works. Raises ConfigurationError when it cannot be loaded."""
     if settings.model.startswith("fake"):
         return FakeScorer(broken=settings.model == "fake:broken")
-    return OnnxScorer(_model_folder(settings), settings.threads, on_progress)
+    if settings.model.startswith("detoxify:"):
+        folder = ready_folder(settings.model.removeprefix("detoxify:"), settings.model_cache.expanduser(), typical_texts(seed("incitement")))
+        return MergedScorer(OnnxScorer(folder, settings.threads, on_progress), OnnxScorer(BUILTIN, settings.threads, on_progress))
+    own = _model_folder(settings)
+    assert own is not None  # config.py knows no other kind
+    return OnnxScorer(own, settings.threads, on_progress)
 
 
 def reference_path(settings: Settings) -> Path | None:
-    """Where the reference of the model's scores is, or would be; None for a model without a folder and no MODERATION_REFERENCE."""
-    if settings.reference or settings.model.startswith("fake"):
-        return settings.reference
-    return _model_folder(settings) / FILE
+    """Where the reference of the model's scores is, or would be; None for a model without a folder of its own and no MODERATION_REFERENCE."""
+    folder = _model_folder(settings)
+    return settings.reference or (folder / FILE if folder else None)
 
 
 def make_reference_of(settings: Settings) -> Reference | None:
@@ -115,8 +122,11 @@ def make_relay(settings: Settings, cluster: Cluster, journal: Journal, publisher
     )
 
 
-def _model_folder(settings: Settings) -> Path:
-    return BUILTIN if settings.model == "builtin" else Path(settings.model.removeprefix("onnx:"))
+def _model_folder(settings: Settings) -> Path | None:
+    """Where `builtin` and `onnx:FOLDER` are."""
+    if settings.model == "builtin":
+        return BUILTIN
+    return Path(settings.model.removeprefix("onnx:")) if settings.model.startswith("onnx:") else None
 
 
 def _secret(value: SecretStr | None) -> str:

@@ -68,12 +68,15 @@ class Settings(BaseSettings):
     )
     model: str = Field(
         "builtin",
-        description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, fake (for tests: no model) or fake:broken (one that refuses everything).",
+        description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, detoxify:NAME or detoxify:FOLDER (a Detoxify checkpoint for toxicity, "
+        "the shipped model for incitement), fake (for tests: no model) or fake:broken (one that refuses everything).",
     )
     reference: Path | None = Field(
         None,
         description="How the model's scores lay once (`moderation model reference`), for moderation_score_psi; reference.json beside the model when unset.",
     )
+    model_cache: Path = Field(Path("~/.cache/moderation"), description="Folder for models made from Detoxify checkpoints, so that each is made once.")
+    cached_texts: int = Field(20_000, ge=0, description="Texts whose scores are remembered, so that a text that comes again costs nothing; 0: none.")
     threads: int = Field(0, ge=0, description="Threads of the model; 0 means one per core.")
     policy: Path | None = Field(None, description="The policy file; the default policy that ships when unset.")
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics, /livez and /readyz.")
@@ -124,8 +127,9 @@ class Settings(BaseSettings):
     @field_validator("model")
     @classmethod
     def _known_model(cls, value: str) -> str:
-        if value not in {"builtin", "fake", "fake:broken"} and not (value.startswith("onnx:") and len(value) > len("onnx:")):
-            raise ValueError("expected builtin, onnx:FOLDER, fake or fake:broken")
+        kind, _, which = value.partition(":")
+        if value not in {"builtin", "fake", "fake:broken"} and not (kind in {"onnx", "detoxify"} and which):
+            raise ValueError("expected builtin, onnx:FOLDER, detoxify:NAME, detoxify:FOLDER, fake or fake:broken")
         return value
 
     @model_validator(mode="after")

@@ -19,6 +19,19 @@ CATEGORIES = (
     "incitement",
 )
 
+# What the model says of incitement beside its score, by the label guideline. Each facet is one of its values.
+FACETS: Mapping[str, tuple[str, ...]] = {
+    "speech_act": ("intent", "call_to_action", "advocacy", "hope_aspiration", "conditional", "coded_veiled", "glorification", "mass_violence"),
+    "severity": ("high", "mid", "low"),  # death, serious injury, less
+    "target": ("named_person", "addressee", "private_person", "public_figure", "protected_group", "other_group", "place", "unspecified"),
+    # What it is when it is not incitement.
+    "exemption": (
+        "reporting", "analysis", "quoting", "condemnation", "counter_speech", "policy", "lawful_penalty", "satire", "idiom", "sport", "game", "fiction",
+        "history", "nonviolent_wish", "insult", "victim_account", "fear", "question", "hunting_pest", "food", "tech", "negation", "state_force",
+        "self_defence", "other",
+    ),
+}  # fmt: skip
+
 
 class Action(StrEnum):
     """What the policy does with a comment. Nothing is ever removed by a machine."""
@@ -90,6 +103,8 @@ class Scores(Record, frozen=True):
     spans: tuple[Span, ...] = ()  # for long texts: the window that scored highest, per category
     tokens: int = 0  # model tokens read, over all windows
     unscored: bool = False  # there was something to read, and no model that could
+    facets: Mapping[str, str] = {}  # speech_act, severity, target, exemption: the likeliest of each; empty where incitement is out of the question
+    alone: float | None = None  # incitement by the text alone, where the value above was read with title and parent
 
 
 class Reason(Record, frozen=True, omit_defaults=False):
@@ -120,6 +135,8 @@ class Decision(Record, frozen=True, omit_defaults=False):
     spans: tuple[Span, ...]
     model: ModelRef
     policy: PolicyRef
+    facets: Mapping[str, str] = {}  # what kind of incitement it looks like: speech_act, severity, target, exemption
+    needs_context: bool = False  # only the article's title or the comment answered to makes it reach the threshold for incitement
     site: str | None = None
     section: str | None = None
     deleted: bool = False  # the comment was taken back by its author or site

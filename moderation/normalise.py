@@ -8,9 +8,12 @@ Each output character remembers where in the input it came from, because a moder
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
+
+from moderation.words import words
 
 # Cyrillic and Greek letters that look like a Latin one (Unicode confusables, the subset that occurs in words).
 _LOOKALIKES = str.maketrans(
@@ -20,14 +23,17 @@ _LOOKALIKES = str.maketrans(
 _QUOTES = str.maketrans("‘’‚‛“”„‟′″–—", "''''\"\"\"\"'\"--")
 # Names that Unicode gives in another language than a reader's.
 _EMOJI_NAMES = {"🔪": "knife", "🔫": "gun", "☠": "skull", "🏴": "flag"}
-_LEET = str.maketrans("013457@$!", "oieastasi")
+_LEET = {"0": "o", "1": "il", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s", "!": "il"}  # what each may stand for
 _STRETCHED_VOWELS = frozenset("aiuAIU")
+_MOST_READINGS = 64  # of one word: disguises are short
 
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MIXED_SCRIPT_WORD = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[Ͱ-ϿЀ-ԯɡ])\w+")
 _SPELLED_OUT = re.compile(r"(?<![\w'])[A-Za-z]([ .\-_*])[A-Za-z](?:\1[A-Za-z])+(?![\w'])")
-_LEET_WORD = re.compile(r"(?<![\w@$])(?=\w*[$@!\d])[A-Za-z$][A-Za-z$@!013457]*[A-Za-z](?![\w@$]|\.\w)")
+_LEET_WORD = re.compile(r"(?<![\w@$.:/])(?=[A-Za-z$@!]*[$@!\d])(?=[\d$@!]*[A-Za-z])[A-Za-z$@!013457]{2,}[A-Za-z013457$](?![\w@$]|[.:/]\w)")
+_MEASURE = re.compile(r"\d+(am|pm|st|nd|rd|th|km|kg|mm|cm|ml|mb|gb|ton|ft|in|s|m|k|p|x|d)", re.IGNORECASE)
+_STRETCHED_WORD = re.compile(r"(?<![A-Za-z])(?=[A-Za-z]*([A-Za-z])\1{2})[A-Za-z]+(?![A-Za-z])")
 _STRETCHED = re.compile(r"([A-Za-z])\1{2,}")
 _SHOUTED = re.compile(r"([!?.])\1{3,}")
 _SPACES = re.compile(r"[^\S\n]{2,}")
@@ -60,7 +66,7 @@ def normalise(text: str) -> Normalised:
         # Zero-width characters may have hidden a mixed word from the first pass.
         folded.replace(_MIXED_SCRIPT_WORD, lambda m: m[0].translate(_LOOKALIKES))
     folded.replace(_CONTROL, lambda _: "")
-    folded.replace(_STRETCHED, _shorten)
+    folded.replace(_STRETCHED_WORD, _shorten)
     folded.replace(_SHOUTED, lambda m: m[1] * 3)
     folded.replace(_SPELLED_OUT, lambda m: m[0].replace(m[1], ""))
     folded.replace(_LEET_WORD, _unleet)
@@ -116,11 +122,36 @@ def _fold_character(char: str) -> str:
 
 
 def _shorten(match: re.Match[str]) -> str:
-    # "kiiill" is "kill" and "shooot" is "shoot": few English words double a, i or u.
-    return match[1] if match[1] in _STRETCHED_VOWELS else match[1] * 2
+    """The known word with each stretched letter once or twice ("heeell" is "hell"); else a guess, for few words double a, i or u."""
+    word = match[0]
+    runs = [m[0] for m in _STRETCHED.finditer(word)]
+    if 2 ** len(runs) <= _MOST_READINGS:
+        for counts in product((1, 2), repeat=len(runs)):
+            read = _stretched_to(word, counts)
+            if read.lower() in words():
+                return read
+    return _STRETCHED.sub(lambda m: m[1] if m[1] in _STRETCHED_VOWELS else m[1] * 2, word)
+
+
+def _stretched_to(word: str, counts: Iterable[int]) -> str:
+    """The word with each stretched letter so many times."""
+    lengths = iter(counts)
+    return _STRETCHED.sub(lambda m: m[1] * next(lengths), word)
 
 
 def _unleet(match: re.Match[str]) -> str:
+    """The known word that digits and signs stand for ("5hoot" is "shoot"). What letters enclose is read so even if unknown."""
     word = match[0]
+    if _MEASURE.fullmatch(word):
+        return word
+    options = [_LEET.get(c, c) for c in word]
+    choices = 1
+    for option in options:
+        choices *= len(option)
+    if choices <= _MOST_READINGS:
+        for read in map("".join, product(*options)):
+            if read.lower() in words():
+                return read
     letters = sum(c.isalpha() for c in word)
-    return word.translate(_LEET) if letters >= 3 and letters > len(word) - letters else word
+    enclosed = (word[0].isalpha() or word[0] == "$") and word[-1].isalpha()
+    return "".join(option[0] for option in options) if enclosed and letters >= 3 and letters > len(word) - letters else word

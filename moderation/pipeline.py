@@ -14,7 +14,7 @@ from moderation.policy.policy import Policy
 from moderation.policy.rules import decide
 from moderation.review.queue import ReviewQueue
 from moderation.review.records import Change, Outcome
-from moderation.scoring.scorer import Scorer
+from moderation.scoring.scorer import Context, Scorer
 
 NOTHING = Scores(values={})
 
@@ -70,7 +70,7 @@ class Pipeline:
         scores = [NOTHING] * len(texts)
         if readable:
             with self._metrics.stage("score"), self._metrics.score_seconds.time():
-                found = await self._scorer.score([texts[i].text for i in readable])
+                found = await self._scorer.score([texts[i].text for i in readable], [_context(comments[i]) for i in readable])
             for i, score in zip(readable, found, strict=True):
                 scores[i] = _in_original(score, texts[i])
             self._metrics.scored.inc(len(readable))
@@ -103,6 +103,12 @@ class Pipeline:
 
 def _readable(comment: Comment, text: Normalised) -> bool:
     return bool(text.text.strip()) and not comment.deleted
+
+
+def _context(comment: Comment) -> Context:
+    title = comment.article.title if comment.article else None
+    parent = comment.parent.text if comment.parent else None
+    return Context(title=normalise(title or "").text, parent=normalise(parent or "").text)
 
 
 def _unread(comments: Sequence[Comment], texts: Sequence[Normalised]) -> list[Scores]:

@@ -22,6 +22,7 @@ from moderation.pipeline import Pipeline
 from moderation.progress import Progress
 from moderation.restart import restart, restarts
 from moderation.review.queue import ReviewQueue
+from moderation.scoring.cached import CachedScorer
 from moderation.scoring.observed import ObservedScorer
 from moderation.scoring.probed import ProbedScorer
 from moderation.scoring.scorer import Scorer
@@ -72,7 +73,12 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
             health=health,
         )
         handler = BatchHandler(
-            pipeline=Pipeline(scorer=ObservedScorer(scorer, metrics=metrics, reference=reference), policy=policy, queue=queue, metrics=metrics),
+            pipeline=Pipeline(
+                scorer=ObservedScorer(_remembering(scorer, settings, metrics), metrics=metrics, reference=reference),
+                policy=policy,
+                queue=queue,
+                metrics=metrics,
+            ),
             publisher=decisions,
             metrics=metrics,
             health=health,
@@ -98,6 +104,11 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
             restart=restart,
             stop=stop,
         )
+
+
+def _remembering(scorer: Scorer, settings: Settings, metrics: Metrics) -> Scorer:
+    """Outside of the probe, which must reach the model."""
+    return CachedScorer(scorer, size=settings.cached_texts, metrics=metrics) if settings.cached_texts else scorer
 
 
 def log_failure(relaying: asyncio.Task[None], health: Health) -> None:

@@ -12,6 +12,7 @@ from moderation import logs
 from moderation.config import load_settings
 from moderation.events import Scores
 from moderation.scoring.fake import FakeScorer
+from moderation.scoring.scorer import Context
 from moderation.worker import work
 
 SECONDS = 0.33
@@ -24,12 +25,12 @@ class AilingScorer(FakeScorer):
         super().__init__()
         self._file = file
 
-    async def score(self, texts: Sequence[str]) -> list[Scores]:
+    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         word = self._file.read_text(encoding="utf-8")
         self.broken = word == "broken"
         if word == "slow":
             await asyncio.sleep(SECONDS * len(texts))
-        return await super().score(texts)
+        return await super().score(texts, contexts)
 
 
 def main() -> int:

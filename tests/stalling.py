@@ -19,7 +19,7 @@ from moderation.bootstrap import make_scorer
 from moderation.config import Settings, load_settings
 from moderation.events import Scores
 from moderation.scoring.fake import FakeScorer
-from moderation.scoring.scorer import Scorer
+from moderation.scoring.scorer import Context, Scorer
 from moderation.worker import work
 
 AFTER = 30
@@ -33,7 +33,7 @@ class StuckScorer(FakeScorer):
         self.marker = marker
         self.texts = 0
 
-    async def score(self, texts: Sequence[str]) -> list[Scores]:
+    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         self.texts += len(texts)
         if self.texts > AFTER:
             self.marker.touch()

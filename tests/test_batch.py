@@ -23,6 +23,7 @@ from moderation.review.memory import MemoryQueue
 from moderation.review.records import Change, Outcome
 from moderation.scoring.fake import FakeScorer
 from moderation.scoring.probed import ProbedScorer
+from moderation.scoring.scorer import Context
 from tests.makers import POLICY, policy
 
 
@@ -372,7 +373,7 @@ class TestAModelThatRefusesEverything:
         score = FakeScorer.score
 
         class Breaking(FakeScorer):
-            async def score(self, texts: Sequence[str]) -> list[Scores]:
+            async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
                 nonlocal calls
                 calls += 1
                 self.broken = calls in {8, 9}

@@ -17,6 +17,8 @@ from moderation.normalise import normalise
         ("a 🔫 and a 🔪", "a gun and a knife "),
         ("ｆｕｌｌ width", "full width"),
         ("a$$hole", "asshole"),
+        ("5hoot 7hem, ju$7 k1ll", "shoot them, just kill"),
+        ("heeeell and loooook", "hell and look"),
     ],
 )
 def test_what_a_reader_sees_is_what_the_model_reads(typed: str, read: str) -> None:
@@ -28,6 +30,8 @@ def test_what_a_reader_sees_is_what_the_model_reads(typed: str, read: str) -> No
     [
         "F35 at 3pm costs $500 on 5G",
         "covid19 and mp3",
+        "5am on the 1st, 4x4, 3D, K9, B52 and R2D2",
+        "http://t.co/a1b4 costs $4 or 5m",
         "write to me@example.org",
         "Привет, мир",
         "Καλημέρα",

@@ -40,6 +40,27 @@ def test_the_action_follows_the_thresholds(incitement: float, action: Action) ->
     assert decide(policy(), MODEL, comment(), scores(incitement=incitement)).action is action
 
 
+@pytest.mark.parametrize(
+    ("alone", "together", "action", "needs"),
+    [
+        (0.2, 0.9, Action.REVIEW, True),  # only the context makes it incite: a person decides, and nothing is held
+        (0.6, 0.9, Action.HOLD, False),  # the text alone would have been filed
+        (0.2, 0.3, Action.PUBLISH, False),
+        (0.9, 0.1, Action.PUBLISH, False),
+        (None, 0.9, Action.HOLD, False),
+    ],
+)
+def test_what_only_the_context_makes_incite_is_filed_and_never_held(alone: float | None, together: float, action: Action, needs: bool) -> None:
+    read = Scores(values=dict.fromkeys(CATEGORIES, 0.0) | {"incitement": together}, tokens=3, alone=alone)
+    found = decide(policy(), MODEL, comment(), read)
+    assert (found.action, found.needs_context) == (action, needs)
+
+
+def test_the_facets_stand_in_the_decision() -> None:
+    read = Scores(values=dict.fromkeys(CATEGORIES, 0.0), tokens=3, facets={"severity": "high"})
+    assert decide(policy(), MODEL, comment(), read).facets == {"severity": "high"}
+
+
 def test_priority_is_weight_times_score_of_the_most_urgent_reason() -> None:
     found = decide(policy(), MODEL, comment(), scores(incitement=0.6, insult=1.0))
     assert found.priority == 0.6

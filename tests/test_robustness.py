@@ -8,6 +8,7 @@ import pytest
 from moderation.events import CATEGORIES, Scores
 from moderation.normalise import normalise
 from moderation.scoring.fake import FakeScorer
+from moderation.scoring.scorer import Context
 from moderation.training.robustness import DISGUISES, GROUPS, TEMPLATES, by_group, disguised, moved
 
 TEXT = "somebody ought to settle this matter before winter comes around"
@@ -20,7 +21,7 @@ class Listening(FakeScorer):
         super().__init__()
         self._words = words
 
-    async def score(self, texts: Sequence[str]) -> list[Scores]:
+    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         return [Scores(values=dict.fromkeys(CATEGORIES, 0.5 * sum(word in text for word in self._words)), tokens=1) for text in texts]
 
 
@@ -36,7 +37,8 @@ def test_the_movement_of_each_head_is_measured() -> None:
     assert set(found) == set(DISGUISES)
     assert all(set(change) == set(CATEGORIES) for change in found.values())
     assert found["zero-width characters"]["incitement"] == 0.0  # normalise takes these out
-    assert found["leet"]["incitement"] == 0.5  # not every digit is read as a letter
+    assert found["leet"]["incitement"] == 0.0  # and reads words that it knows
+    assert moved(Listening("otiosa"), ["otiosa"])["leet"]["incitement"] == 0.5  # but none that it does not
     assert moved(Listening("nowhere"), [TEXT])["leet"] == dict.fromkeys(CATEGORIES, 0.0)
 
 

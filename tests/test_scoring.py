@@ -123,7 +123,7 @@ class TestTheModelThatShips:
                     raise self.answer
                 return self.answer
 
-        works = builtin._session
+        works = builtin._runs._session
         answers: tuple[object, ...] = (
             RuntimeException("secret text"),
             InvalidArgument("secret text"),
@@ -135,12 +135,12 @@ class TestTheModelThatShips:
         )
         try:
             for answer in answers:
-                builtin._session = Failing(answer)
+                builtin._runs._session = Failing(answer)
                 with pytest.raises(ScoringError) as caught:
                     await builtin.score(["secret text"])
                 assert "secret" not in str(caught.value)
         finally:
-            builtin._session = works
+            builtin._runs._session = works
         assert len(await builtin.score(["hello"])) == 1
 
     async def test_progress_is_reported_run_by_run(self) -> None:

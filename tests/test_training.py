@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from moderation.events import CATEGORIES
+from moderation.events import CATEGORIES, FACETS
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.training.data import Example
 from moderation.training.recipe import Phase
@@ -42,6 +42,10 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def torch_scores(folder: Path, texts: list[str]) -> Any:
+    return 1 / (1 + np.exp(-torch_logits(folder, texts)))
+
+
+def torch_logits(folder: Path, texts: list[str]) -> Any:
     import torch
     import transformers
 
@@ -49,8 +53,7 @@ def torch_scores(folder: Path, texts: list[str]) -> Any:
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     padded = tokenizer(texts, padding=True, truncation=True, max_length=128, return_tensors="pt")
     with torch.no_grad():
-        logits = model(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"]).logits
-    return torch.sigmoid(logits).numpy()
+        return model(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"]).logits.numpy()
 
 
 def onnx_scores(folder: Path, texts: list[str]) -> Any:
@@ -66,6 +69,76 @@ def test_the_graph_gives_what_pytorch_gives(base: Path, tmp_path: Path) -> None:
     expected = torch_scores(base, TEXTS)
     assert np.abs(onnx_scores(tmp_path / "fp32", TEXTS) - expected).max() < 1e-4
     assert np.abs(onnx_scores(tmp_path / "int8", TEXTS) - expected).mean() < 0.05
+
+
+def with_facets(base: Path, out: Path) -> Path:
+    """The tiny encoder with the heads that training gives it, all of them random."""
+    import torch
+
+    from moderation.training.train import start_from
+
+    model, tokenizer = start_from(base)
+    torch.manual_seed(2)
+    weight, bias = [p for n, p in model.named_parameters() if n.startswith("classifier")][-2:]
+    torch.nn.init.normal_(weight, std=20.0)
+    torch.nn.init.zeros_(bias)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    return out
+
+
+def test_facets_come_out_of_the_graph_as_pytorch_gives_them(base: Path, tmp_path: Path) -> None:
+    import torch
+
+    from moderation.training.export import export_folder
+    from moderation.training.heads import facet_slices
+
+    run = with_facets(base, tmp_path / "run")
+    export_folder(run, tmp_path / "fp32", name="t", int8=False, calibration=[(1.0, 9.0)] * 8)  # facets are shown for what incites
+    logits = torch.from_numpy(torch_logits(run, TEXTS))
+    shares = {f: torch.softmax(logits[:, place], -1).numpy() for f, place in facet_slices().items()}
+    found = OnnxScorer(tmp_path / "fp32", threads=1).score_now(TEXTS)
+    for i, scores in enumerate(found):
+        assert scores.facets == {facet: FACETS[facet][int(share[i].argmax())] for facet, share in shares.items()}
+    assert len({tuple(scores.facets.values()) for scores in found}) > 1
+
+
+def test_a_comment_that_leaves_the_model_unsure_is_read_again_with_its_context(base: Path, tmp_path: Path) -> None:
+    from moderation.scoring.context import with_context
+    from moderation.scoring.scorer import Context
+    from moderation.training.export import export_folder
+
+    run = with_facets(base, tmp_path / "run")
+    export_folder(run, tmp_path / "always", name="t", int8=False, second_reading=(0.0, 1.0))
+    export_folder(run, tmp_path / "never", name="t", int8=False, second_reading=(0.0, 0.0))
+    contexts = [Context(title="A vote on parking"), Context(), Context(title="A vote", parent="Well, well."), Context(parent="No.")]
+    alone = OnnxScorer(tmp_path / "never", threads=1).score_now(TEXTS, contexts)
+    read = OnnxScorer(tmp_path / "always", threads=1).score_now(TEXTS, contexts)
+    assert [s.alone for s in alone] == [None] * 4
+    assert read[1] == alone[1]
+    for i in (0, 2, 3):
+        assert read[i].alone == alone[i].values["incitement"]
+        assert read[i].values["incitement"] != read[i].alone
+        assert all(read[i].values[c] == alone[i].values[c] for c in CATEGORIES if c != "incitement")
+    assert with_context([5], [6], [], (0, 2)) == [0, 5, 2, 6, 2, 2]
+    assert with_context([5], [], [], (0, 2)) == [0, 5, 2]
+
+
+def test_training_reads_a_context_as_scoring_does(base: Path, tmp_path: Path) -> None:
+    from moderation.scoring.scorer import Context
+    from moderation.training.export import export_folder
+    from moderation.training.train import encode, start_from
+
+    run = with_facets(base, tmp_path / "run")
+    export_folder(run, tmp_path / "onnx", name="t", int8=False, second_reading=(0.0, 1.0))
+    model, tokenizer = start_from(run)
+    example = Example("a", "About time someone did.", {}, {}, "train", "t", title="Mayor found dead", parent="Did what?")
+    import torch
+
+    with torch.no_grad():
+        logits = model.eval()(input_ids=torch.tensor(encode(tokenizer, [example], 128))).logits
+    (found,) = OnnxScorer(tmp_path / "onnx", threads=1).score_now([example.text], [Context(title=example.title, parent=example.parent)])
+    assert found.values["incitement"] == pytest.approx(float(torch.sigmoid(logits)[0, CATEGORIES.index("incitement")]), abs=1e-4)
 
 
 def test_weights_survive_the_way_there_and_back(base: Path, tmp_path: Path) -> None:
@@ -124,15 +197,15 @@ def test_a_stopped_run_goes_on_where_it_stopped(base: Path, tmp_path: Path) -> N
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda _: 1.0)
     with torch.no_grad():
         model.classifier.bias.fill_(3.0) if hasattr(model.classifier, "bias") else model.classifier.out_proj.bias.fill_(3.0)
-    training._checkpoint(tmp_path, model, optimiser, schedule, 17)
+    training._checkpoint(tmp_path, model, optimiser, schedule, 17, training._Mean(20, 0))
     fresh, _ = training.start_from(base)
     again = torch.optim.AdamW(training._groups(fresh, phase))
-    assert training._resume(tmp_path, fresh, again, torch.optim.lr_scheduler.LambdaLR(again, lambda _: 1.0)) == 17
+    assert training._resume(tmp_path, fresh, again, torch.optim.lr_scheduler.LambdaLR(again, lambda _: 1.0), training._Mean(20, 0)) == 17
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), fresh.state_dict().values(), strict=True))
 
 
 def test_labels_that_were_not_judged_do_not_move_the_loss() -> None:
-    from moderation.training.train import _targets
+    from moderation.training.heads import _targets
 
     labels, weights = _targets([Example("a", "x", {"threat": 1.0}, {"threat": 0.25}, "train", "t")])
     assert weights.tolist()[0] == [0.25 if c == "threat" else 0.0 for c in CATEGORIES]
@@ -150,6 +223,49 @@ def test_detoxify_loads_the_model_that_ships_and_agrees(tmp_path: Path) -> None:
     assert tuple(found) == CATEGORIES
     ours = onnx_scores(BUILTIN, TEXTS)
     assert np.abs(np.array([found[c] for c in CATEGORIES]).T - ours).mean() < 0.02
+
+
+def test_a_facet_moves_the_loss_only_where_a_person_could_tell() -> None:
+    import torch
+
+    from moderation.training.heads import NAMES, loss
+
+    phase = Phase(name="p", source=(), facet_weight=1.0)
+    plain = Example("a", "x", {"incitement": 1.0}, {"incitement": 1.0}, "train", "t")
+    told = Example("a", "x", {"incitement": 1.0}, {"incitement": 1.0}, "train", "t", facets={"severity": "mid"})
+    logits = torch.zeros(1, len(NAMES))
+    right = logits.clone()
+    right[0, NAMES.index("severity:mid")] = 9.0
+    assert float(loss(logits, [plain], phase)) == pytest.approx(float(loss(right, [plain], phase)))
+    assert float(loss(logits, [told], phase)) == pytest.approx(float(loss(logits, [plain], phase)) + np.log(3), abs=1e-5)
+    assert float(loss(right, [told], phase)) < float(loss(logits, [told], phase)) - 1.0
+
+
+def test_the_averaged_weights_are_the_mean_of_those_at_even_steps() -> None:
+    import torch
+
+    from moderation.training.train import _Mean
+
+    model = torch.nn.Linear(1, 1, bias=False)
+    mean = _Mean(steps=9, count=3)  # after steps 7, 8 and 9
+    for step in range(1, 10):
+        with torch.no_grad():
+            model.weight.fill_(float(step))
+        mean.after(step, model)
+    mean.into(model)
+    assert float(model.weight.detach()) == 8.0
+
+
+def test_stray_titles_go_to_twins_alike_and_spare_those_with_a_context() -> None:
+    from moderation.training.augment import varied
+
+    phase = Phase(name="p", source=(), stray_titles=0.5)
+    own = [Example(f"c{i}", "x", {}, {}, "train", "t", title=f"title {i}") for i in range(5)]
+    rows = varied([*examples(), *own], phase, seed=3)
+    by_id = {e.id: e for e in rows}
+    assert 10 < sum(bool(e.title) for e in rows[:64]) < 54
+    assert all(by_id[e.pair or ""].title == e.title for e in rows[:64])
+    assert rows[64:] == own
 
 
 def test_a_teacher_fills_only_what_nobody_judged() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from moderation.errors import ConfigurationError
-from moderation.events import CATEGORIES
+from moderation.events import CATEGORIES, FACETS
 from moderation.seeds import seed
-from moderation.training.data import AUTHORED, DataError, batches, load, load_labelled, read_label_file, with_weak_negatives
+from moderation.training.data import AUTHORED, CONTEXT, FUNCTIONAL, DataError, batches, load, load_labelled, read_label_file, with_weak_negatives
 from moderation.training.recipe import epochs, fold, load_recipe
 
 ROW = {"id": "a", "text": "sh00t", "labels": {"toxicity": 0.8}, "weak_labels": {"threat": 0.0}, "fold": "train", "source": "s"}
@@ -86,6 +86,15 @@ def test_a_recipe_draws_only_train_rows_and_the_same_ones_for_a_seed(tmp_path: P
     assert len(fold(phase, tmp_path, tmp_path, "valid")["pub"]) == 20
 
 
+def test_a_drawn_pair_is_drawn_whole(tmp_path: Path) -> None:
+    write(tmp_path / "own.jsonl", *[{"id": f"p{i:02d}", "text": f"x {i}", "label": i % 2, "pair": f"p{i ^ 1:02d}", "fold": "train"} for i in range(60)])
+    config = tmp_path / "r.toml"
+    config.write_text('base="minilm"\nseed=1\n[[phase]]\nname="p"\nsource=[{seeds="own.jsonl", rows=20}]\n', encoding="utf-8")
+    (rows,) = epochs(load_recipe(config).phase[0], tmp_path, tmp_path, 1)
+    assert len(rows) == 20
+    assert {e.pair for e in rows} == {e.id for e in rows}
+
+
 def test_a_missing_file_and_a_wrong_field_are_named(tmp_path: Path) -> None:
     config = tmp_path / "r.toml"
     config.write_text('base="minilm"\nseed=1\n[[phase]]\nname="p"\nsource=[{file="gone.jsonl"}]\n', encoding="utf-8")
@@ -124,6 +133,17 @@ def test_the_recipe_that_ships_is_right_and_every_head_has_a_source() -> None:
     assert set(CATEGORIES) >= {s.category for p in recipe.phase for s in p.source if s.category}
 
 
+def test_our_examples_are_of_many_kinds() -> None:
+    """What the label guideline asks of them: disguised words, half of them innocent; long comments with one bad clause; many topics."""
+    rows = [json.loads(line) for path in sorted(seed("incitement").glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
+    disguised = [row["label"] for row in rows if row.get("register") == "obfuscated"]
+    assert len(disguised) >= 200
+    assert 0.4 < sum(disguised) / len(disguised) < 0.6
+    assert sum(row["label"] for row in rows if len(row["text"].split()) > 70) >= 300
+    assert len({row["topic"] for row in rows}) > 100
+    assert len({row["speech_act"] for row in rows} - {None}) == len(FACETS["speech_act"])
+
+
 VIOLENT = re.compile(
     r"\b(kill|shoot|shot|bomb|burn|hang|dead|death|die|dying|gun|knife|stab|murder|execut|nuke|blood|grave|bullet|rope|noose|explo|attack|hurt|beat|drown|poison"
     r"|crush|war|missile|behead|slaughter|massacre|assassin|lynch|shell|strangl|torch|grenade|coffin|funeral)\w*",
@@ -152,14 +172,16 @@ def test_no_keyword_and_no_length_tells_our_examples_apart() -> None:
 
 
 def test_examples_with_a_context_are_pairs_that_mostly_share_their_text() -> None:
-    """Title and parent decide most of these, so they wait for a model that reads both; none is among the examples without."""
-    rows = {row["id"]: row for row in map(json.loads, seed("context").joinpath("context.jsonl").read_text(encoding="utf-8").splitlines())}
-    assert len(rows) > 400
+    """Title and parent decide most of these; none is among the examples without."""
+    paths = sorted(seed("context").glob("*.jsonl"))
+    rows = {row["id"]: row for path in paths for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
+    assert len(rows) > 500
     assert sum(row["label"] for row in rows.values()) * 2 == len(rows)
     assert all(row["article_title"] for row in rows.values())
-    same = [row for row in rows.values() if row["text"] == rows[row["pair"]]["text"]]
-    assert len(same) > 250
-    for row in rows.values():
+    paired = [row for row in rows.values() if row["pair"]]
+    same = [row for row in paired if row["text"] == rows[row["pair"]]["text"]]
+    assert len(same) > 270
+    for row in paired:
         assert rows[row["pair"]]["pair"] == row["id"]
         assert rows[row["pair"]]["label"] != row["label"]
 
@@ -167,3 +189,5 @@ def test_examples_with_a_context_are_pairs_that_mostly_share_their_text() -> Non
 def test_the_figures_know_which_examples_are_ours() -> None:
     files = {path.stem for folder in ("incitement", "toxicity") for path in seed(folder).glob("*.jsonl")}
     assert files == AUTHORED | {"elsewhere"}
+    assert {path.stem for path in seed("toxicity").glob("*.jsonl")} == FUNCTIONAL
+    assert {path.stem for path in seed("context").glob("*.jsonl")} == CONTEXT

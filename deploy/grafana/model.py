@@ -62,6 +62,15 @@ MODEL = Board(
                 },
             ),
             Panel(
+                title="Not read again",
+                description="Share of comments whose text came again, so that the model was not asked. A leap: somebody pastes the same text everywhere.",
+                unit="percentunit",
+                queries={
+                    "came again": "sum(rate(moderation_comments_cached_total[$__rate_interval]))"
+                    " / sum(rate(moderation_comments_scored_total[$__rate_interval]))"
+                },
+            ),
+            Panel(
                 title="Filed unscored",
                 description="Comments a second that no model has read, because it is broken and the policy says to file them. Should be none.",
                 unit="cps",

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from moderation.cli import demo, dlq, model, policy, queue, score, stress, worker
+from moderation.cli import bench, capacity, demo, dlq, model, policy, queue, score, stress, worker
 from moderation.errors import ConfigurationError, ModerationError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app.command("demo")(demo.demo)
 app.command("worker")(worker.worker)
 app.command("score")(score.score)
 app.command("stress")(stress.stress)
+app.command("bench")(bench.bench)
+app.command("capacity")(capacity.capacity)
 app.add_typer(policy.app, name="policy")
 app.add_typer(queue.app, name="queue")
 app.add_typer(dlq.app, name="dlq")

@@ -54,18 +54,39 @@ def train(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Option("--run", exists=True, file_okay=False, help="Hugging Face folder that training left.")],
+    run: Annotated[Path | None, typer.Option("--run", exists=True, file_okay=False, help="Hugging Face folder that training left.")] = None,
+    detoxify: Annotated[str | None, typer.Option("--detoxify", help="Instead of --run: a Detoxify checkpoint, by its name or its folder.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Model folder to write.", show_default="the one that ships")] = BUILTIN,
     name: Annotated[str, typer.Option("--name", help="The model's name.")] = "moderation",
     fp32: Annotated[bool, typer.Option("--fp32", help="Leave the weights in float32.")] = False,
     calibration: Annotated[Path | None, typer.Option("--calibration", help="JSON from `evaluate --calibrate`.")] = None,
 ) -> None:
-    """Turn a trained folder into the int8 ONNX folder that the worker loads. Needs the train extra."""
+    """Turn a trained folder, or a Detoxify checkpoint, into the int8 ONNX folder that the worker loads. Needs the train extra."""
+    if (run is None) == (detoxify is None):
+        raise typer.BadParameter("give either --run or --detoxify")
+    if detoxify and out == BUILTIN:
+        raise typer.BadParameter("--detoxify needs --out: the folder that ships holds the model for incitement")
     with _extra("train"):
+        from moderation.training.data import typical_texts
+        from moderation.training.detoxify import export_detoxify
         from moderation.training.export import export_folder  # an extra
-        from moderation.training.run import typical_texts
-    pairs = [tuple(p) for p in json.loads(calibration.read_text(encoding="utf-8"))] if calibration else None
-    export_folder(run, out, name=name, int8=not fp32, calibration=pairs, texts=typical_texts(seed("incitement")))
+        from moderation.training.report import Calibration
+    texts = typical_texts(seed("incitement"))
+    if detoxify:
+        export_detoxify(detoxify, out, int8=not fp32, texts=texts)
+        typer.echo(f"wrote {out}, {sum(p.stat().st_size for p in out.iterdir()) / 1e6:.1f} MB. Use it: MODERATION_MODEL=detoxify:{out}")
+        return
+    fitted = msgspec.json.decode(calibration.read_bytes(), type=Calibration) if calibration else None
+    assert run is not None
+    export_folder(
+        run,
+        out,
+        name=name,
+        int8=not fp32,
+        calibration=fitted.logits if fitted else None,
+        second_reading=fitted.second_reading if fitted else None,
+        texts=texts,
+    )
     typer.echo(f"wrote {out}, {sum(p.stat().st_size for p in out.iterdir()) / 1e6:.1f} MB")
     typer.echo(f"the reference of its scores is to be made anew: MODERATION_MODEL=onnx:{out} moderation model reference")
 
@@ -75,13 +96,21 @@ def evaluate(
     data: Data,
     model: Folder = BUILTIN,
     config: Config = None,
-    calibrate: Annotated[Path | None, typer.Option("--calibrate", help="Also fit (scale, shift) per category on the valid folds, and write them here.")] = None,
+    fp32: Annotated[Path | None, typer.Option("--fp32", exists=True, file_okay=False, help="The same model in float32, to compare with.")] = None,
+    calibrate: Annotated[Path | None, typer.Option("--calibrate", help="Also fit a calibration on the valid folds, and write it here.")] = None,
     save: Annotated[bool, typer.Option("--save", help="Keep the figures beside the model as evaluation.json.")] = False,
+    plots: Annotated[Path | None, typer.Option("--plots", help="Folder for reliability diagrams, an SVG each. Needs the bench extra.")] = None,
 ) -> None:
-    """Measure a model folder on the valid and test folds. Needs the train extra."""
+    """Measure a model folder on the valid and test folds: the tables of the model card. Needs the train extra."""
     with _extra("train"):
-        from moderation.training.run import evaluate_folder  # an extra
-    evaluate_folder(config or seed("training.toml"), data, model, calibrate=calibrate, save=save)
+        from moderation.training.measure import measure  # an extra
+    result = measure(config or seed("training.toml"), data, model, fp32=fp32, calibrate=calibrate)
+    if save:
+        (model / "evaluation.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+    if plots:
+        with _extra("bench"):
+            from moderation.training.plots import reliability_diagrams  # an extra
+        reliability_diagrams(result, plots)
 
 
 @app.command()

@@ -4,17 +4,17 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from moderation.bootstrap import make_cluster, make_scorer, reference_path
 from moderation.broker.topics import read_all
-from moderation.cli.score import score_texts
+from moderation.cli.score import score_rows
 from moderation.cli.when import when
 from moderation.config import Settings, load_settings
-from moderation.events import Decision, ModelRef
+from moderation.events import Comment, Decision, ModelRef
 from moderation.scoring.reference import make_reference, save_reference
 from moderation.seeds import seed
 from moderation.stress.texts import own
@@ -45,18 +45,24 @@ def reference(
     if since is not None:
         kind, rows = "decisions", asyncio.run(_decided(settings, scorer.info.ref, since))
     else:
-        texts = [comment.text for comment in own(source)] if source else list(_authored())
-        kind, rows = "input" if source else "seeds", list(asyncio.run(score_texts(scorer, texts, show=True)))
+        given = [_row(comment) for comment in own(source)] if source else list(_authored())
+        kind, rows = "input" if source else "seeds", [scores.values for scores in asyncio.run(score_rows(scorer, given, show=True))]
     made = make_reference(scorer.info.ref, kind, rows)
     save_reference(made, target)
     typer.echo(f"wrote {target}: {made.comments} comments ({kind}), model {made.model.version}")
 
 
-def _authored() -> Iterator[str]:
-    """Every fourth text of the authored examples."""
+def _row(comment: Comment) -> dict[str, Any]:
+    """As `moderation score --input` takes it."""
+    title, parent = comment.article and comment.article.title, comment.parent and comment.parent.text
+    return {"text": comment.text, "article_title": title or "", "parent": parent or ""}
+
+
+def _authored() -> Iterator[dict[str, Any]]:
+    """Every fourth of the authored examples, without what they stand under."""
     lines = [line for folder in ("context", "incitement", "toxicity") for path in sorted(seed(folder).glob("*.jsonl")) for line in path.open(encoding="utf-8")]
     for line in lines[::EVERY]:
-        yield json.loads(line)["text"]
+        yield {"text": json.loads(line)["text"]}
 
 
 async def _decided(settings: Settings, model: ModelRef, since: float) -> list[Mapping[str, float]]:

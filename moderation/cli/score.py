@@ -15,9 +15,9 @@ from moderation.bootstrap import make_scorer
 from moderation.cli.show import shown
 from moderation.config import load_settings
 from moderation.errors import ConfigurationError
-from moderation.events import CATEGORIES
+from moderation.events import CATEGORIES, Scores
 from moderation.normalise import normalise
-from moderation.scoring.scorer import Scorer
+from moderation.scoring.scorer import Context, Scorer
 
 CHUNK = 256
 
@@ -26,9 +26,9 @@ def score(
     text: Annotated[list[str] | None, typer.Argument(help="Texts to score.")] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--input", "-i", help="JSON lines with id and text. article_title and parent may be there; the model that ships does not read them."),
+        typer.Option("--input", "-i", help="JSON lines with id and text; article_title and parent, the text of the comment answered to, may be there."),
     ] = None,
-    target: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write JSON lines with id and scores; stdout when left out.")] = None,
+    target: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write JSON lines with id, scores and facets; stdout when left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table, for texts on the command line.")] = False,
 ) -> None:
     """Score texts with the model, without Kafka or Redis.
@@ -40,8 +40,8 @@ def score(
     if source is None and target is not None:
         raise typer.BadParameter("--output goes with --input")
     rows = list(_read(source)) if source else [{"id": str(i), "text": t} for i, t in enumerate(text or [], 1)]
-    found = asyncio.run(score_texts(make_scorer(load_settings()), [r["text"] for r in rows], show=source is not None))
-    lines = [json.dumps({"id": r["id"], "scores": s}) for r, s in zip(rows, found, strict=True)]
+    found = asyncio.run(score_rows(make_scorer(load_settings()), rows, show=source is not None))
+    lines = [json.dumps({"id": r["id"], **_line(s)}) for r, s in zip(rows, found, strict=True)]
     if target is not None:
         _write(target, lines)
     elif source is not None or as_json:
@@ -69,13 +69,17 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
         key = given.get("id", given.get("comment_id"))
         if key is None or not isinstance(given.get("text"), str):
             raise ConfigurationError(f"--input {path}:{number}: expected an object with id and text")
-        yield {"id": key, "text": given["text"]}
+        context = {name: given.get(name) or "" for name in ("article_title", "parent")}
+        if not all(isinstance(value, str) for value in context.values()):
+            raise ConfigurationError(f"--input {path}:{number}: article_title and parent are strings")
+        yield {"id": key, "text": given["text"], **context}
 
 
-async def score_texts(scorer: Scorer, texts: list[str], *, show: bool) -> list[dict[str, float]]:
-    """Scores in the order of the texts; nothing to read scores 0 throughout."""
-    plain = [normalise(t).text for t in texts]
-    found: list[dict[str, float]] = [dict.fromkeys(CATEGORIES, 0.0) for _ in texts]
+async def score_rows(scorer: Scorer, rows: list[dict[str, Any]], *, show: bool) -> list[Scores]:
+    """Scores in the order of the rows; nothing to read scores 0 throughout."""
+    plain = [normalise(r["text"]).text for r in rows]
+    contexts = [Context(title=normalise(r.get("article_title", "")).text, parent=normalise(r.get("parent", "")).text) for r in rows]
+    found = [Scores(values=dict.fromkeys(CATEGORIES, 0.0)) for _ in rows]
     # Like lengths together: the progress bar starts slow texts last, and the model wastes no padding.
     order = sorted((i for i, t in enumerate(plain) if t.strip()), key=lambda i: len(plain[i]))
     console = Console(stderr=True)
@@ -84,12 +88,22 @@ async def score_texts(scorer: Scorer, texts: list[str], *, show: bool) -> list[d
             bar = progress.add_task("scoring", total=len(order))
             for at in range(0, len(order), CHUNK):
                 chunk = order[at : at + CHUNK]
-                for i, s in zip(chunk, await scorer.score([plain[i] for i in chunk]), strict=True):
-                    found[i] = {c: round(s.values[c], 6) for c in CATEGORIES}
+                for i, s in zip(chunk, await scorer.score([plain[i] for i in chunk], [contexts[i] for i in chunk]), strict=True):
+                    found[i] = s
                 progress.advance(bar, len(chunk))
     finally:
         await scorer.close()
     return found
+
+
+def _line(scores: Scores) -> dict[str, Any]:
+    """What is said of one text; `alone` is there where the context changed the reading."""
+    line: dict[str, Any] = {"scores": {c: round(scores.values[c], 6) for c in CATEGORIES}}
+    if scores.facets:
+        line["facets"] = dict(scores.facets)
+    if scores.alone is not None:
+        line["alone"] = round(scores.alone, 6)
+    return line
 
 
 def _write(target: Path, lines: list[str]) -> None:
@@ -101,8 +115,8 @@ def _write(target: Path, lines: list[str]) -> None:
         raise ConfigurationError(f"--output {target}: {error.strerror}") from None
 
 
-def _show(texts: list[str], found: list[dict[str, float]]) -> None:
+def _show(texts: list[str], found: list[Scores]) -> None:
     table = Table("text", *CATEGORIES)
     for text, scores in zip(texts, found, strict=True):
-        table.add_row(shown(text if len(text) <= 60 else text[:57] + "…"), *(f"{scores[c]:.3f}" for c in CATEGORIES))
+        table.add_row(shown(text if len(text) <= 60 else text[:57] + "…"), *(f"{scores.values[c]:.3f}" for c in CATEGORIES))
     Console().print(table)

@@ -10,6 +10,7 @@ class ScoringMetrics:
 
     def __init__(self, r: CollectorRegistry) -> None:
         self.scored = Counter("moderation_comments_scored", "Comments the model has scored.", registry=r)
+        self.cached = Counter("moderation_comments_cached", "Comments whose text came again, so that the model was not asked.", registry=r)
         self.unscored = Counter("moderation_comments_unscored", "Comments filed for review without scores, because the model could not score.", registry=r)
         self.tokens = Counter("moderation_tokens_scored", "Tokens of the comments scored.", registry=r)
         self.score_seconds = Histogram("moderation_score_seconds", "Seconds the model took for a batch.", buckets=SECONDS, registry=r)

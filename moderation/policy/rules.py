@@ -40,10 +40,16 @@ def threshold(rules: Mapping[str, CategoryRule], _: Comment, scores: Scores) -> 
     """A category's score reaches the policy's threshold."""
     for category, score in scores.values.items():
         rule = rules[category]
-        if rule.hold is not None and score >= rule.hold:
+        if rule.hold is not None and score >= rule.hold and not (category == "incitement" and needs_context(rules, scores)):
             yield Action.HOLD, rule.weight * score, Reason(rule="threshold", category=category, score=score, threshold=rule.hold)
         elif rule.review is not None and score >= rule.review:
             yield Action.REVIEW, rule.weight * score, Reason(rule="threshold", category=category, score=score, threshold=rule.review)
+
+
+def needs_context(rules: Mapping[str, CategoryRule], scores: Scores) -> bool:
+    """Only title or parent make it incitement: a person decides what they meant, and it is never held back meanwhile."""
+    review = rules["incitement"].review
+    return review is not None and scores.alone is not None and scores.alone < review <= scores.values["incitement"]
 
 
 RULES: tuple[Rule, ...] = (deleted, empty, unscored, threshold)
@@ -63,6 +69,8 @@ def decide(policy: Policy, model: ModelRef, comment: Comment, scores: Scores) ->
         spans=scores.spans,
         model=model,
         policy=policy.ref,
+        facets=scores.facets,
+        needs_context=needs_context(rules, scores),
         site=comment.site,
         section=comment.section,
         deleted=comment.deleted,

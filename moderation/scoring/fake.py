@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from moderation.errors import ScoringError
 from moderation.events import CATEGORIES, ModelRef, Scores
-from moderation.scoring.scorer import ModelInfo
+from moderation.scoring.scorer import Context, ModelInfo
 
 _ORDER = re.compile(r"fake:((?:[a-z_]+=[0-9.]+,?)+)")
 
@@ -24,7 +24,7 @@ class FakeScorer:
     def info(self) -> ModelInfo:
         return ModelInfo(ref=ModelRef(id="fake", version="0"), notes="reads its scores from the text")
 
-    async def score(self, texts: Sequence[str]) -> list[Scores]:
+    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         """As ordered in the text. "fake:refuse" raises ScoringError, as a model that chokes on one text would."""
         if self.broken:
             raise ScoringError("broken")

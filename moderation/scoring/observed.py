@@ -7,7 +7,7 @@ from moderation.events import Scores
 from moderation.logs import logger
 from moderation.metrics import Metrics
 from moderation.scoring.reference import LEAST, Reference
-from moderation.scoring.scorer import ModelInfo, Scorer
+from moderation.scoring.scorer import Context, ModelInfo, Scorer
 
 LATEST = 2000  # comments that are compared with the reference
 
@@ -28,9 +28,9 @@ class ObservedScorer:
     def info(self) -> ModelInfo:
         return self._scorer.info
 
-    async def score(self, texts: Sequence[str]) -> list[Scores]:
+    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         """As the scorer inside."""
-        found = await self._scorer.score(texts)
+        found = await self._scorer.score(texts, contexts)
         for scores in found:
             self._metrics.tokens.inc(scores.tokens)
             for category, score in scores.values.items():

@@ -1,6 +1,8 @@
 """The shipped scorer: an int8 ONNX encoder with eight heads, on onnxruntime. No PyTorch, no download.
 
     texts ─ tokenizer (Rust) ─ windows ─ batches of like length ─ onnxruntime, in one thread of its own ─ merge ─► Scores
+                                              ▲                                                              │
+                                              └──────── with title and parent, where the text is unsure ─────┘
 
 A folder holds model.onnx (with its external data files), tokenizer.json and model.json.
 """
@@ -10,32 +12,22 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy as np
 import onnxruntime
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from moderation.errors import ConfigurationError, ScoringError
 from moderation.events import ModelRef, Scores
 from moderation.scoring import windows
-from moderation.scoring.scorer import ModelInfo
+from moderation.scoring.card import ModelCard
+from moderation.scoring.context import ROOM, with_context
+from moderation.scoring.reading import facets_of, reread
+from moderation.scoring.runs import Array, Runs
+from moderation.scoring.scorer import Context, ModelInfo
 
 BUILTIN = Path(__file__).parent / "model"
 OVERLAP = 32
-TOKEN_BUDGET = 2048  # padded tokens a run: large enough for the matrix kernels, small enough for the caches
-
-
-class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
-    """model.json."""
-
-    id: str
-    version: str
-    categories: tuple[str, ...]
-    max_tokens: int
-    parameters: int
-    notes: str = ""
 
 
 class OnnxScorer:
@@ -46,15 +38,15 @@ class OnnxScorer:
         try:
             card = msgspec.json.decode((folder / "model.json").read_bytes(), type=ModelCard)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._session = onnxruntime.InferenceSession(str(folder / "model.onnx"), _options(threads), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(folder / "model.onnx"), _options(threads), providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions for a missing or broken file
             raise ConfigurationError(f"MODERATION_MODEL: {folder} holds no model that loads ({type(error).__name__})") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._card = card
         self._info = _info(card, folder)
-        self._on_progress = on_progress
-        self._pad = self._tokenizer.token_to_id("<pad>") or self._tokenizer.token_to_id("[PAD]") or 0
+        pad = self._tokenizer.token_to_id("<pad>") or self._tokenizer.token_to_id("[PAD]") or 0
+        self._runs = Runs(session, card, pad, on_progress)
         self._ends = _special_ends(self._tokenizer)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
 
@@ -62,74 +54,77 @@ class OnnxScorer:
     def info(self) -> ModelInfo:
         return self._info
 
-    async def score(self, texts: Sequence[str]) -> list[Scores]:
+    @property
+    def second_reading(self) -> tuple[float, float] | None:
+        """Incitement scores between which a text is read again with its context, if it has one."""
+        return self._card.second_reading
+
+    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         """One Scores a text. The event loop goes on while the model runs."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self.score_now, texts)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self.score_now, texts, contexts)
 
     async def close(self) -> None:
         self._executor.shutdown(wait=True)
 
-    def score_now(self, texts: Sequence[str]) -> list[Scores]:
+    def score_now(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         """The same, in the calling thread. Raises ScoringError when the model refuses."""
         try:
-            encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+            ids = [e.ids for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
             size = self._card.max_tokens - 2
-            cuts = [windows.split(i, len(e.ids), size, OVERLAP) for i, e in enumerate(encoded)]
+            cuts = [windows.split(i, len(of_text), size, OVERLAP) for i, of_text in enumerate(ids)]
             flat = [window for of_text in cuts for window in of_text]
-            scores = self._run([[self._ends[0], *encoded[w.text].ids[w.begin : w.end], self._ends[1]] for w in flat])
-            return self._merged(texts, encoded, cuts, scores)
+            scores, facets = self._runs([with_context(ids[w.text][w.begin : w.end], (), (), self._ends) for w in flat])
+            found, best = self._merged(texts, ids, cuts, scores, facets)
+            return self._again(found, [ids[i][w.begin : w.end] for i, w in enumerate(best)], contexts) if self._card.second_reading else found
         except ScoringError:
             raise
         except Exception as error:  # noqa: BLE001  # the libraries raise kinds of their own; none may quote the text
             raise ScoringError(type(error).__name__) from None
 
-    def _run(self, ids: list[list[int]]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Scores of token windows, shape (windows, categories)."""
-        out = np.empty((len(ids), len(self._card.categories)), np.float32)
-        for group in _batches([len(i) for i in ids]):
-            longest = max(len(ids[i]) for i in group)
-            padded = np.full((len(group), longest), self._pad, np.int64)
-            mask = np.zeros((len(group), longest), np.int64)
-            for row, i in enumerate(group):
-                padded[row, : len(ids[i])] = ids[i]
-                mask[row, : len(ids[i])] = 1
-            found = self._session.run(None, {"ids": padded, "mask": mask})[0]
-            if found.shape != out[group].shape:  # numpy would stretch some of these
-                raise ScoringError(f"the model gave {found.shape} scores")
-            out[group] = found
-            self._on_progress()
-        if not np.isfinite(out).all():
-            raise ScoringError("the model gave no number")
-        return out
-
-    def _merged(self, texts: Sequence[str], encoded: Sequence[Encoding], cuts: Sequence[list[windows.Window]], scores: Any) -> list[Scores]:
-        results = []
+    def _merged(
+        self, texts: Sequence[str], ids: Sequence[list[int]], cuts: Sequence[list[windows.Window]], scores: Array, facets: Array
+    ) -> tuple[list[Scores], list[windows.Window]]:
+        """The scores of each text, and the window where it incites most."""
+        results, best = [], []
         at = 0
-        for text, encoding, of_text in zip(texts, encoded, cuts, strict=True):
+        for text, of_ids, of_text in zip(texts, ids, cuts, strict=True):
             rows = scores[at : at + len(of_text)].tolist()
-            at += len(of_text)
             offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets if len(of_text) > 1 else []
             values, spans = windows.merge(self._card.categories, of_text, rows, offsets)
-            results.append(Scores(values=values, spans=spans, tokens=len(encoding.ids)))
-        return results
+            inciting = [row[self._incitement] for row in rows] if "incitement" in self._card.categories else [0.0]
+            top = inciting.index(max(inciting))
+            shown = facets_of(self._card.facets, facets[at + top], values["incitement"]) if self._card.facets else {}
+            results.append(Scores(values=values, spans=spans, tokens=len(of_ids), facets=shown))
+            best.append(of_text[top])
+            at += len(of_text)
+        return results, best
+
+    def _again(self, found: list[Scores], ids: Sequence[Sequence[int]], contexts: Sequence[Context]) -> list[Scores]:
+        """A second reading, with title and parent, of the texts that alone leave the model unsure."""
+        low, high = self._card.second_reading or (1.0, 0.0)
+        unsure = [i for i, context in enumerate(contexts) if context and low <= found[i].values["incitement"] < high]
+        if not unsure:
+            return found
+        columns = ([contexts[i].title for i in unsure], [contexts[i].parent for i in unsure])
+        titles, parents = ([e.ids for e in self._tokenizer.encode_batch_fast(column, add_special_tokens=False)] for column in columns)
+        room = self._card.max_tokens - 2  # a context comes on top of it: the model was trained so
+        pieces = [with_context(ids[i][:room], t, p, self._ends) for i, t, p in zip(unsure, titles, parents, strict=True)]
+        assert all(len(piece) <= room + ROOM + 2 for piece in pieces)
+        scores, facets = self._runs(pieces)
+        for row, i in enumerate(unsure):
+            score = float(scores[row, self._incitement])
+            found[i] = reread(found[i], score, facets_of(self._card.facets, facets[row], score))
+        return found
+
+    @property
+    def _incitement(self) -> int:
+        return self._card.categories.index("incitement")
 
 
 def _info(card: ModelCard, folder: Path) -> ModelInfo:
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     ref = ModelRef(id=card.id, version=card.version)
     return ModelInfo(ref=ref, categories=card.categories, max_tokens=card.max_tokens, parameters=card.parameters, bytes=size, notes=card.notes)
-
-
-def _batches(lengths: list[int]) -> list[list[int]]:
-    """Indices in order of length, as many together as the token budget allows: little of the work goes into padding."""
-    groups: list[list[int]] = []
-    current: list[int] = []
-    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if current and lengths[i] * (len(current) + 1) > TOKEN_BUDGET:
-            groups.append(current)
-            current = []
-        current.append(i)
-    return [*groups, current] if current else groups
 
 
 def _options(threads: int) -> onnxruntime.SessionOptions:

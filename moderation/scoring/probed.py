@@ -7,7 +7,7 @@ from moderation.events import Scores
 from moderation.health import Health
 from moderation.metrics import Metrics
 from moderation.progress import Progress
-from moderation.scoring.scorer import ModelInfo, Scorer
+from moderation.scoring.scorer import Context, ModelInfo, Scorer
 
 HARMLESS = "Thank you, and good morning."
 
@@ -25,11 +25,11 @@ class ProbedScorer:
     def info(self) -> ModelInfo:
         return self._scorer.info
 
-    async def score(self, texts: Sequence[str]) -> list[Scores]:
+    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         """As the scorer inside. Raises ScoringError when these texts are refused, ScorerUnavailable when any text would be."""
         try:
             with self._progress.doing("score"):
-                found = await self._scorer.score(texts)
+                found = await self._scorer.score(texts, contexts)
         except ScoringError as error:
             try:
                 await self._scorer.score([HARMLESS])

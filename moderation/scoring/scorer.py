@@ -19,14 +19,27 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     notes: str = ""
 
 
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What a comment stands under, normalised; empty where there is none."""
+
+    title: str = ""  # of the article
+    parent: str = ""  # the comment answered to
+
+    def __bool__(self) -> bool:
+        return bool(self.title or self.parent)
+
+
 class Scorer(Protocol):
     """Scores batches of normalised, non-blank texts."""
 
     @property
     def info(self) -> ModelInfo: ...
 
-    async def score(self, texts: Sequence[str]) -> list[Scores]:
-        """One Scores a text, same order. Safe to repeat. Raises ScoringError when the model refuses the batch, and nothing else."""
+    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
+        """One Scores a text, same order. Safe to repeat. `contexts` is empty or has one for every text; a scorer may pass them over.
+
+        Raises ScoringError when the model refuses the batch, and nothing else.
+        """
 
     async def close(self) -> None:
         """Give back threads and memory."""

@@ -12,9 +12,10 @@ import onnx
 from onnx import numpy_helper
 
 from moderation.errors import ConfigurationError
-from moderation.scoring.onnx import ModelCard
+from moderation.scoring.card import ModelCard
 from moderation.training.families import FAMILIES
-from moderation.training.graph import Array, bucket
+from moderation.training.graph import bucket
+from moderation.training.nodes import Array
 
 _DETOXIFY_CLASSES = {"mpnet": ("MPNetForSequenceClassification", "MPNetTokenizerFast"), "bert": ("BertForSequenceClassification", "BertTokenizerFast")}
 
@@ -59,10 +60,21 @@ def detoxify_checkpoint(folder: Path, out: Path) -> None:
         import torch  # an extra
     except ImportError:
         raise ConfigurationError("a Detoxify checkpoint needs: pip install 'moderation[detoxify]'") from None
+    hub = (out / "config").resolve()
+    card, model_class, tokenizer_class = hub_folder(folder, hub)
+    state = {name: torch.from_numpy(np.array(array)) for name, array in weights_of(folder).items()}
+    last = FAMILIES[json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]].head[-1][0]
+    for part in ("weight", "bias"):  # Detoxify knows no facets
+        state[f"{last}.{part}"] = state[f"{last}.{part}"][: len(card.categories)].clone()
+    arch = {"model_type": str(hub), "model_name": model_class, "tokenizer_name": tokenizer_class, "num_classes": len(card.categories)}
+    torch.save({"state_dict": state, "config": {"arch": {"args": arch}, "dataset": {"args": {"classes": list(card.categories)}}}}, out / "model.ckpt")
+
+
+def hub_folder(folder: Path, hub: Path) -> tuple[ModelCard, str, str]:
+    """Write config.json and the tokenizer as Hugging Face keeps them. Returns the card, and the names of the model's and the tokenizer's class."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     card = msgspec.json.decode((folder / "model.json").read_bytes(), type=ModelCard)
     model_class, tokenizer_class = _DETOXIFY_CLASSES[config["model_type"]]
-    hub = (out / "config").resolve()
     hub.mkdir(parents=True, exist_ok=True)
     labels = dict(enumerate(card.categories))
     whole: dict[str, Any] = {**config, "architectures": [model_class], "problem_type": "multi_label_classification"}
@@ -73,9 +85,7 @@ def detoxify_checkpoint(folder: Path, out: Path) -> None:
     tokenizer = {"tokenizer_class": tokenizer_class, "model_max_length": 512, "do_lower_case": True, "unk_token": "[UNK]"}
     tokenizer |= {"cls_token": special[0], "sep_token": special[1], "pad_token": special[2]}
     (hub / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=1) + "\n", encoding="utf-8")
-    state = {name: torch.from_numpy(np.array(array)) for name, array in weights_of(folder).items()}
-    arch = {"model_type": str(hub), "model_name": model_class, "tokenizer_name": tokenizer_class, "num_classes": len(card.categories)}
-    torch.save({"state_dict": state, "config": {"arch": {"args": arch}, "dataset": {"args": {"classes": list(card.categories)}}}}, out / "model.ckpt")
+    return card, model_class, tokenizer_class
 
 
 def _table_from_distances(by_distance: Array, buckets: int) -> Array:

@@ -5,7 +5,8 @@ The format is one JSON object a line, plain or gzipped:
     {"id": "...", "text": "...", "labels": {"toxicity": 0.8, ...}, "weak_labels": {...}?, "fold": "train" | "valid", "source": "..."}
 
 A label that is absent was not judged: it is masked in the loss, never read as 0. `weak_labels` were inferred and weigh less.
-The authored examples under seeds/incitement/ have `label` (incitement 0 or 1) and `pair` instead. docs/model.md says where the public sets come from.
+The authored examples under seeds/ have `label` (incitement 0 or 1) instead, `pair`, and where it can be told `speech_act`, `severity`, `target`, `exemption`,
+`article_title` and `parent`. docs/model.md says where the public sets come from.
 """
 
 import gzip
@@ -15,17 +16,48 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from moderation.events import CATEGORIES
+from moderation.events import CATEGORIES, FACETS
 from moderation.normalise import normalise
 
 # The files of seeds/incitement and seeds/toxicity that are trained on; `elsewhere` is the test set.
 AUTHORED = frozenset(
-    ("starter", "world", "nation", "local", "culture", "considered", "contrast", "calm", "oblique", "manner", "idiom", "hidden", "counter_speech", "functional")
+    (
+        "starter",
+        "world",
+        "nation",
+        "local",
+        "culture",
+        "considered",
+        "contrast",
+        "calm",
+        "oblique",
+        "manner",
+        "idiom",
+        "hidden",
+        "argument",
+        "brief",
+        "figure",
+        "counter_speech",
+        "functional",
+        "plain",
+    )
 )
+FUNCTIONAL = frozenset(("counter_speech", "functional", "plain"))  # of these, those made for toxicity
+CONTEXT = frozenset(("context", "setting"))  # the files of seeds/context
+# Exemptions that some of our files name more finely than the model tells them apart.
+_EXEMPTION_OF = {
+    "hunting": "hunting_pest",
+    "hunting_food": "hunting_pest",
+    "pest_control": "hunting_pest",
+    "prediction": "analysis",
+    "gallows_humour": "idiom",
+    "hyperbole": "idiom",
+    "selfdefence": "self_defence",
+}
 WEAK_WEIGHT = 0.25
 VALID_SHARE = 0.10
 
@@ -41,6 +73,10 @@ class Example:
     fold: str  # train | valid (thresholds are chosen on it) | test (looked at for the report only)
     source: str  # the file's name
     pair: str | None = None  # id of its minimal-contrast twin
+    title: str = ""  # of the article, normalised
+    parent: str = ""  # the comment answered to, normalised
+    facets: Mapping[str, str] = field(default_factory=dict)  # facet → value, where a person could tell
+    kind: str = ""  # of a functional example of toxicity
 
 
 class DataError(ValueError):
@@ -66,6 +102,12 @@ def load(path: Path) -> list[Example]:
     """All examples of one file, labels checked."""
     source = path.name.split(".")[0]
     return [_example(path, row, source) for row in read_lines(path)]
+
+
+def typical_texts(folder: Path, count: int = 128) -> list[str]:
+    """Train texts of our own examples, evenly spread, to make int8 steps for."""
+    texts = [e.text for path in sorted(folder.glob("*.jsonl")) for e in load(path) if e.fold == "train"]
+    return texts[:: max(1, len(texts) // count)][:count]
 
 
 def with_weak_negatives(examples: Iterable[Example], category: str) -> list[Example]:
@@ -139,7 +181,19 @@ def _example(path: Path, row: Mapping[str, Any], source: str) -> Example:
             labels[category], weights[category] = float(value), weight
     # Twins go to the same fold, or the valid fold would hold near-copies of training rows.
     fold = row.get("fold") or _fold(min(row["id"], row.get("pair") or row["id"]))
-    return Example(row["id"], normalise(row["text"]).text, labels, weights, fold, source, row.get("pair"))
+    title, parent = (normalise(row.get(name) or "").text for name in ("article_title", "parent"))
+    return Example(row["id"], normalise(row["text"]).text, labels, weights, fold, source, row.get("pair"), title, parent, _facets(row), row.get("kind") or "")
+
+
+def _facets(row: Mapping[str, Any]) -> dict[str, str]:
+    """The facets of one of our own examples; what is no value of a facet is `other`, where the facet has it, and left out elsewhere."""
+    found = {}
+    for facet, values in FACETS.items():
+        if value := row.get(facet):
+            named = _EXEMPTION_OF.get(value, value)
+            if named in values or "other" in values:
+                found[facet] = named if named in values else "other"
+    return found
 
 
 def _fold(key: str) -> str:

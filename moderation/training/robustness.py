@@ -8,12 +8,12 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
 import numpy as np
 
 from moderation.events import CATEGORIES
 from moderation.normalise import normalise
 from moderation.scoring.scorer import Scorer
+from moderation.training.report import Groups
 
 SHARE = 0.3  # of the words of three letters or more that wear the disguise
 _LOOKALIKES = str.maketrans("aeopcyxi", "аеорсухі")
@@ -66,13 +66,6 @@ TEMPLATES = (
     "My daughter married into {a} family, and the wedding lasted three days.",
     "Has anybody asked {plain} shopkeepers about the parking charges?",
 )
-
-
-class Groups(msgspec.Struct, frozen=True, kw_only=True):
-    """False alarms on plain statements that name a group."""
-
-    share: Mapping[str, float]  # group → share of its statements that reach a review threshold
-    mean_score: Mapping[str, float]  # group → mean of the highest of the statements' scores over the heads that act
 
 
 def moved(scorer: Scorer, texts: Sequence[str], seed: int = 7) -> dict[str, dict[str, float]]:

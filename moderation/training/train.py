@@ -1,7 +1,4 @@
-"""Fine-tuning an encoder with eight sigmoid heads: masked loss, bfloat16, length-sorted batches, resumable.
-
-    L = Σ w·m·BCE(logit, label) / Σ w·m          m: was it judged; w: how much it counts
-    + α · mean over minimal pairs of softplus(margin − (z⁺ − z⁻))     z: the incitement logit
+"""Fine-tuning an encoder with its heads (heads.py): masked loss, length-sorted batches, resumable, checkpoints averaged.
 
 The result is a Hugging Face folder of an ordinary `…ForSequenceClassification`, which export.py turns into ONNX and into a Detoxify checkpoint.
 """
@@ -17,20 +14,24 @@ from typing import Any
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from torch.nn import functional
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-from moderation.events import CATEGORIES
+from moderation.scoring.context import with_context
+from moderation.training.augment import varied
 from moderation.training.data import Example, batches
+from moderation.training.heads import NAMES, loss
 from moderation.training.recipe import Phase
 
-INCITEMENT = CATEGORIES.index("incitement")
+# Without instructions for it, bfloat16 is some four times slower than float32.
+_BFLOAT16 = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def start_from(base: Path, heads: Sequence[str] = CATEGORIES) -> tuple[Any, Any]:
+def start_from(base: Path, heads: Sequence[str] = NAMES) -> tuple[Any, Any]:
     """The encoder of `base` with fresh (or its own) heads, and its tokenizer."""
     tokenizer = AutoTokenizer.from_pretrained(base)
-    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=len(heads), problem_type="multi_label_classification")
+    config = AutoConfig.from_pretrained(base, num_labels=len(heads), problem_type="multi_label_classification")
+    model = AutoModelForSequenceClassification.from_pretrained(base, config=config, ignore_mismatched_sizes=True)
+    _keep_heads(AutoModelForSequenceClassification.from_pretrained(base), model)
     model.config.id2label = dict(enumerate(heads))
     model.config.label2id = {name: i for i, name in enumerate(heads)}
     return model, tokenizer
@@ -41,31 +42,34 @@ def train(base: Path, epochs: Sequence[Sequence[Example]], phase: Phase, out: Pa
     torch.manual_seed(seed)
     random.seed(seed)
     model, tokenizer = start_from(base)
-    examples = [e for epoch in epochs for e in epoch]
-    encoded = tokenizer([e.text for e in examples], truncation=True, max_length=phase.max_tokens)["input_ids"]
+    examples = [e for number, epoch in enumerate(epochs) for e in varied(epoch, phase, seed + number)]
+    encoded = encode(tokenizer, examples, phase.max_tokens)
     _freeze(model, phase.frozen_layers)
     plan = list(_plan(epochs, [len(ids) for ids in encoded], phase, seed))
     optimiser = torch.optim.AdamW(_groups(model, phase), lr=phase.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, len(plan), phase.warmup))
-    first = _resume(out, model, optimiser, schedule)
+    mean = _Mean(len(plan), phase.average)
+    first = _resume(out, model, optimiser, schedule, mean)
     model.train()
     running, began = math.nan, time.monotonic()
     with (out / "log.jsonl").open("a", encoding="utf-8") as log, _bar(phase.name, len(plan), first) as advance:
         for step in range(first, len(plan)):
             indices = plan[step]
-            loss = _loss(model, tokenizer, [encoded[i] for i in indices], [examples[i] for i in indices], phase)
-            loss.backward()
+            now = loss(_logits(model, tokenizer, [encoded[i] for i in indices]), [examples[i] for i in indices], phase)
+            now.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
             optimiser.zero_grad(set_to_none=True)
-            running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
+            running = now.item() if math.isnan(running) else 0.98 * running + 0.02 * now.item()
             advance(f"loss {running:.4f}")
             if (step + 1) % 25 == 0:
                 log.write(json.dumps({"step": step + 1, "of": len(plan), "loss": round(running, 5), "seconds": round(time.monotonic() - began)}) + "\n")
                 log.flush()
+            mean.after(step + 1, model)
             if (step + 1) % phase.checkpoint_every == 0:
-                _checkpoint(out, model, optimiser, schedule, step + 1)
+                _checkpoint(out, model, optimiser, schedule, step + 1, mean)
+    mean.into(model)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     (out / "checkpoint.pt").unlink(missing_ok=True)
@@ -84,32 +88,51 @@ def _plan(epochs: Sequence[Sequence[Example]], lengths: list[int], phase: Phase,
         start += len(epoch)
 
 
-def _loss(model: Any, tokenizer: Any, ids: list[list[int]], chosen: list[Example], phase: Phase) -> torch.Tensor:
+def encode(tokenizer: Any, examples: Sequence[Example], max_tokens: int) -> list[list[int]]:
+    """Token ids of every example with its context; of the text alone at most `max_tokens`."""
+    texts, titles, parents = (
+        tokenizer(column, add_special_tokens=False)["input_ids"]
+        for column in ([e.text for e in examples], [e.title for e in examples], [e.parent for e in examples])
+    )
+    ends = tokenizer.cls_token_id, tokenizer.sep_token_id
+    return [with_context(text[: max_tokens - 2], title, parent, ends) for text, title, parent in zip(texts, titles, parents, strict=True)]
+
+
+def _logits(model: Any, tokenizer: Any, ids: list[list[int]]) -> torch.Tensor:
     padded = tokenizer.pad({"input_ids": ids}, return_tensors="pt")
-    labels, weights = _targets(chosen)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_BFLOAT16):
         logits = model(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"]).logits
-    logits = logits.float()
-    each = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    loss = (each * weights).sum() / weights.sum().clamp(min=1.0)
-    pairs = _pairs(chosen)
-    if phase.pair_weight and pairs:
-        positive, negative = (logits[[p[k] for p in pairs], INCITEMENT] for k in (0, 1))
-        loss = loss + phase.pair_weight * functional.softplus(phase.pair_margin - (positive - negative)).mean()
-    return loss
+    return logits.float()
 
 
-def _targets(chosen: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Labels and weights, shape (texts, categories); weight 0 where nobody judged."""
-    labels = torch.tensor([[e.labels.get(c, 0.0) for c in CATEGORIES] for e in chosen])
-    weights = torch.tensor([[e.weights.get(c, 0.0) for c in CATEGORIES] for e in chosen])
-    return labels, weights
+class _Mean:
+    """The mean of the weights at `count` even steps of the last third: steadier than the last ones alone."""
+
+    def __init__(self, steps: int, count: int) -> None:
+        self._at = {round(steps - k * steps / 3 / count) for k in range(count)} if count else set()
+        self.taken = 0
+        self.sums: dict[str, torch.Tensor] = {}
+
+    def after(self, step: int, model: Any) -> None:
+        if step in self._at:
+            self.taken += 1
+            for name, value in model.state_dict().items():
+                self.sums[name] = self.sums[name] + value.float() if name in self.sums else value.float().clone()
+
+    def into(self, model: Any) -> None:
+        if self.taken:
+            model.load_state_dict({name: (total / self.taken).to(model.state_dict()[name].dtype) for name, total in self.sums.items()})
 
 
-def _pairs(chosen: Sequence[Example]) -> list[tuple[int, int]]:
-    """(positive, negative) positions in the batch of minimal pairs that disagree on incitement."""
-    at = {e.id: i for i, e in enumerate(chosen)}
-    return [(i, at[e.pair]) for i, e in enumerate(chosen) if e.labels.get("incitement", 0.0) >= 0.5 and e.pair in at]
+def _keep_heads(old: Any, new: Any) -> None:
+    """A base with fewer heads keeps those it has."""
+    last = next(name for name, _ in reversed(list(new.named_parameters())) if name.endswith("weight"))
+    before, after = old.get_parameter(last), new.get_parameter(last)
+    bias = last.removesuffix("weight") + "bias"
+    if before.shape != after.shape:
+        with torch.no_grad():
+            after[: len(before)] = before
+            new.get_parameter(bias)[: len(before)] = old.get_parameter(bias)
 
 
 def _freeze(model: Any, layers: int) -> None:
@@ -135,13 +158,14 @@ def _rate(step: int, steps: int, warmup: float) -> float:
     return (step + 1) / rise if step < rise else max(0.0, (steps - step) / max(1, steps - rise))
 
 
-def _checkpoint(out: Path, model: Any, optimiser: Any, schedule: Any, step: int) -> None:
+def _checkpoint(out: Path, model: Any, optimiser: Any, schedule: Any, step: int, mean: _Mean) -> None:
     fresh = out / "checkpoint.new"
-    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(), "step": step}, fresh)
+    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(), "step": step}
+    torch.save({**state, "sums": mean.sums, "taken": mean.taken}, fresh)
     fresh.replace(out / "checkpoint.pt")
 
 
-def _resume(out: Path, model: Any, optimiser: Any, schedule: Any) -> int:
+def _resume(out: Path, model: Any, optimiser: Any, schedule: Any, mean: _Mean) -> int:
     out.mkdir(parents=True, exist_ok=True)
     saved = out / "checkpoint.pt"
     if not saved.exists():
@@ -150,6 +174,7 @@ def _resume(out: Path, model: Any, optimiser: Any, schedule: Any) -> int:
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     schedule.load_state_dict(state["schedule"])
+    mean.sums, mean.taken = state["sums"], state["taken"]
     return int(state["step"])
 
 

@@ -1,0 +1,131 @@
+"""The figures of a model folder, from end to end: score the valid and test folds, calibrate, measure, print."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from moderation.events import CATEGORIES
+from moderation.scoring.onnx import OnnxScorer
+from moderation.training import behaviour, evaluate
+from moderation.training.data import AUTHORED, CONTEXT, FUNCTIONAL, Example, read_label_file
+from moderation.training.recipe import Phase, fold, load_recipe
+from moderation.training.report import Calibration, Quantised, Report
+from moderation.training.robustness import by_group, moved
+from moderation.training.tables import show
+
+# What the default policy's thresholds are chosen by: the share of news comments without the label that may reach one, and of our own negatives.
+WANTED = (
+    ("incitement", "review", 0.01, 0.05),
+    ("incitement", "hold", 0.002, None),
+    ("threat", "review", 0.01, 0.05),
+    ("severe_toxicity", "review", 0.01, None),
+    ("identity_attack", "review", 0.02, None),
+    ("sexual_explicit", "review", 0.01, None),
+    ("toxicity", "review", 0.03, None),
+    ("insult", "review", 0.03, None),
+    ("obscene", "review", 0.02, None),
+)
+PER_SET = 800  # rows of a public set: enough for the figures, minutes instead of an hour
+REREAD = 0.08  # share of news comments that may be read a second time
+
+
+def measure(config: Path, data: Path, folder: Path, *, fp32: Path | None = None, calibrate: Path | None = None) -> Report:
+    """Score the valid and test folds with a model folder, print and return the figures.
+
+    `fp32` is the same model in float32, to compare with. With `calibrate` a Calibration is fitted on the valid folds and written there.
+    """
+    phases = load_recipe(config).phase
+    valid, test = ({s: _some(e) for s, e in _folds(phases, data, config.parent, name).items()} for name in ("valid", "test"))
+    scorer = OnnxScorer(folder)
+    scored = _score(scorer, valid, test)
+    if calibrate is not None:
+        calibrate.write_bytes(msgspec.json.format(msgspec.json.encode(_calibration(valid, scored))) + b"\n")
+    main = {s: e for s, e in valid.items() if s not in CONTEXT}
+    result = evaluate.report(scorer.info.ref.version, main, test, scored, WANTED)
+    review = {p.category: p.threshold for p in result.operating_points if p.action == "review"}
+    ours, our_scores = behaviour.of_sources(valid, scored, sorted(AUTHORED))
+    contexts = [e for s in CONTEXT for e in valid.get(s, ())]
+    texts = [e.text for examples in test.values() for e in examples]
+    result = msgspec.structs.replace(
+        result,
+        disguises=moved(scorer, texts) if texts else {},
+        groups=by_group(scorer, review),
+        functional=behaviour.functional(*behaviour.of_sources(valid, scored, sorted(FUNCTIONAL))),
+        harmless=behaviour.harmless(ours, our_scores, review["incitement"]),
+        facets=asyncio.run(behaviour.named_right(scorer, ours)),
+        context=behaviour.context_gain(scorer, contexts) if contexts else {},
+        reread=_reread_share(scorer, valid, scored),
+        errors=behaviour.misread(ours, our_scores),
+        quantised=_against(OnnxScorer(fp32), test, scored) if fp32 else None,
+    )
+    show(result)
+    return result
+
+
+def _score(scorer: OnnxScorer, valid: Mapping[str, Sequence[Example]], test: Mapping[str, Sequence[Example]]) -> dict[str, evaluate.Array]:
+    """Scores of every set, under "valid:SET" and "test:SET"."""
+    scored = {}
+    with Progress(console=Console(stderr=True)) as progress:
+        bar = progress.add_task("scoring", total=sum(map(len, valid.values())) + sum(map(len, test.values())))
+        for name, sets in (("valid", valid), ("test", test)):
+            for source, examples in sets.items():
+                scored[f"{name}:{source}"] = evaluate.score_all(scorer, examples, lambda n: progress.advance(bar, n))
+    return scored
+
+
+def _folds(phases: Sequence[Phase], data: Path, seeds: Path, name: str) -> dict[str, list[Example]]:
+    """The fold's examples by source, without comments that we labelled for incitement: the run behind the shipped weights saw some (docs/model.md)."""
+    found: dict[str, dict[str, Example]] = {}
+    labels = seeds / "labels" / "incitement.tsv"
+    seen = set(read_label_file(labels)) if labels.exists() else set()
+    for phase in phases:
+        for source, examples in fold(phase, data, seeds, name).items():
+            found.setdefault(source, {}).update({e.id: e for e in examples if e.id not in seen})
+    return {source: list(by_id.values()) for source, by_id in found.items() if by_id}
+
+
+def _some(examples: list[Example]) -> list[Example]:
+    """At most PER_SET, evenly spread."""
+    step = max(1, len(examples) // PER_SET)
+    return examples[::step][:PER_SET]
+
+
+def _calibration(valid: Mapping[str, Sequence[Example]], scored: Mapping[str, evaluate.Array]) -> Calibration:
+    """(scale, shift) of each logit on all valid folds, (1, 0) where there are too few positives to tell; and from where on a comment is read again."""
+    sets = [(f"valid:{s}", e) for s, e in valid.items() if s not in CONTEXT]
+    pairs = []
+    for category in CATEGORIES:
+        labels, scores = evaluate.gather(category, sets, scored)
+        enough = 20 <= int((labels >= 0.5).sum()) < len(labels)
+        pairs.append(evaluate.platt(labels, scores) if enough else (1.0, 0.0))
+    news = np.concatenate([scored[f"valid:{s}"][:, behaviour.INCITEMENT] for s in evaluate.NEWS if s in valid])
+    scale, shift = pairs[behaviour.INCITEMENT]
+    low = evaluate.calibrated(np.quantile(news, 1 - REREAD, keepdims=True), scale, shift)
+    return Calibration(logits=tuple(pairs), second_reading=(round(float(low[0]), 4), 1.0))
+
+
+def _reread_share(scorer: OnnxScorer, valid: Mapping[str, Sequence[Example]], scored: Mapping[str, evaluate.Array]) -> float:
+    if scorer.second_reading is None:
+        return 0.0
+    low, high = scorer.second_reading
+    news = np.concatenate([scored[f"valid:{s}"][:, behaviour.INCITEMENT] for s in evaluate.NEWS if s in valid])
+    return round(float(((news >= low) & (news < high)).mean()), 4)
+
+
+def _against(fp32: OnnxScorer, test: Mapping[str, Sequence[Example]], scored: Mapping[str, evaluate.Array]) -> Quantised:
+    """What int8 changes on the test set; AUC where it is judged there."""
+    differences, truth, quick, slow = [], [], [], []
+    for source, examples in test.items():
+        exact, ours = evaluate.score_all(fp32, examples), scored[f"test:{source}"]
+        differences.append(np.abs(exact - ours))
+        truth += [e.labels["incitement"] >= 0.5 for e in examples]
+        quick.append(ours[:, behaviour.INCITEMENT])
+        slow.append(exact[:, behaviour.INCITEMENT])
+    mean = np.concatenate(differences).mean(axis=0)
+    loss = evaluate.auc(np.asarray(truth), np.concatenate(slow)) - evaluate.auc(np.asarray(truth), np.concatenate(quick))
+    return Quantised(mean=dict(zip(CATEGORIES, mean.round(4).tolist(), strict=True)), auc_loss={"incitement": round(loss, 4)})
