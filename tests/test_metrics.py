@@ -1,11 +1,14 @@
 """Few labels, and a bound on each."""
 
+import random
 import re
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from moderation.metrics import Metrics
+from moderation.metrics.buckets import SCORES
+from moderation.metrics.scores import ScoreHistogram
 from moderation.metrics.shown import Levels, Totals
 from moderation.metrics.sites import LIMIT, LONGEST, Sites
 from moderation.policy.policy import load_policy
@@ -45,6 +48,21 @@ def test_what_is_kept_elsewhere_is_shown_as_it_was_told_last() -> None:
         shown.show({"a": 3, "b": 1})
     assert [registry.get_sample_value("things_total", {"what": what}) for what in "abc"] == [3, 1, None]
     assert [registry.get_sample_value("heights", {"what": what}) for what in "abc"] == [3, 1, None]
+
+
+def test_the_histogram_of_scores_counts_as_the_librarys_own() -> None:
+    registry = CollectorRegistry()
+    own = ScoreHistogram("own", "Scores.", edges=SCORES, registry=registry)
+    theirs = Histogram("theirs", "Scores.", ["category"], buckets=SCORES, registry=registry)
+    random_ = random.Random(3)
+    for score in [0.0, 1.0, *SCORES, *(random_.random() for _ in range(500))]:
+        own.add({"insult": score, "threat": score / 2})
+        theirs.labels("insult").observe(score)
+        theirs.labels("threat").observe(score / 2)
+    page = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#") and "_created" not in line]
+    mine, expected = ([line for line in page if line.startswith(name)] for name in ("own", "theirs"))
+    assert [line.removeprefix("own") for line in mine] == [line.removeprefix("theirs") for line in expected]
+    assert len(mine) == 2 * (len(SCORES) + 3)
 
 
 def test_every_worker_says_what_it_is() -> None:

@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from moderation.metrics.buckets import SCORES, SECONDS
+from moderation.metrics.scores import ScoreHistogram
 
 
 class ScoringMetrics:
@@ -14,7 +15,7 @@ class ScoringMetrics:
         self.unscored = Counter("moderation_comments_unscored", "Comments filed for review without scores, because the model could not score.", registry=r)
         self.tokens = Counter("moderation_tokens_scored", "Tokens of the comments scored.", registry=r)
         self.score_seconds = Histogram("moderation_score_seconds", "Seconds the model took for a batch.", buckets=SECONDS, registry=r)
-        self.score = Histogram("moderation_score", "Scores of comments, by category.", ["category"], buckets=SCORES, registry=r)
+        self.score = ScoreHistogram("moderation_score", "Scores of comments, by category.", edges=SCORES, registry=r)
         self.score_psi = Gauge(
             "moderation_score_psi",
             "Population stability index of this worker's latest 2,000 scores against the reference, by category: over 0.25 they have moved. "

@@ -31,10 +31,9 @@ class ObservedScorer:
     async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         """As the scorer inside."""
         found = await self._scorer.score(texts, contexts)
+        self._metrics.tokens.inc(sum(scores.tokens for scores in found))
         for scores in found:
-            self._metrics.tokens.inc(scores.tokens)
-            for category, score in scores.values.items():
-                self._metrics.score.labels(category).observe(score)
+            self._metrics.score.add(scores.values)
             if self._drift:
                 self._drift.add(scores.values)
         if self._drift:
@@ -51,23 +50,21 @@ class _Drift:
 
     def __init__(self, reference: Reference) -> None:
         self._bins = reference.categories
-        self._latest: deque[dict[str, int]] = deque()  # the bin of each category, a comment each
+        self._latest: deque[list[tuple[list[int], int]]] = deque()  # where each comment was counted
         self._counts = {category: [0] * len(bins.counts) for category, bins in self._bins.items()}
 
     def add(self, values: Mapping[str, float]) -> None:
         """One comment's scores; the oldest are forgotten."""
-        found = {category: self._bins[category].bin_of(score) for category, score in values.items() if category in self._bins}
-        self._latest.append(found)
-        self._count(found, 1)
+        places = [(self._counts[category], self._bins[category].bin_of(score)) for category, score in values.items() if category in self._bins]
+        for counts, place in places:
+            counts[place] += 1
+        self._latest.append(places)
         if len(self._latest) > LATEST:
-            self._count(self._latest.popleft(), -1)
+            for counts, place in self._latest.popleft():
+                counts[place] -= 1
 
     def psi(self) -> dict[str, float]:
         """By category; none before there are enough comments."""
         if len(self._latest) < LEAST:
             return {}
         return {category: bins.psi(self._counts[category]) for category, bins in self._bins.items()}
-
-    def _count(self, found: Mapping[str, int], by: int) -> None:
-        for category, number in found.items():
-            self._counts[category][number] += by
