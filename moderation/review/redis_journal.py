@@ -49,10 +49,10 @@ class RedisJournal:
 
     async def memory(self) -> Memory | None:
         try:
-            found = await self._call(self._redis.info("memory"))
+            used, limit = await self._scripts.one("memory")
         except (QueueRefused, QueueUnavailable):  # a user without the right to ask
             return None
-        return _memory(found)
+        return Memory(used=int(used), limit=int(limit))
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -66,13 +66,6 @@ class RedisJournal:
 
 def _named(row: Any) -> dict[str, str]:
     return {text(name): text(value) for name, value in cast(dict[bytes, bytes], row).items()}
-
-
-def _memory(found: dict[str, Any]) -> Memory | None:
-    """Of the fullest server: a cluster answers with one row a node."""
-    rows = [found] if "used_memory" in found else [row for row in found.values() if isinstance(row, dict) and "used_memory" in row]
-    memories = [Memory(used=int(row["used_memory"]), limit=int(row.get("maxmemory") or row.get("total_system_memory") or 0)) for row in rows]
-    return max(memories, key=lambda m: m.used / m.limit if m.limit else 0.0, default=None)
 
 
 def _event(event_id: str, row: dict[str, str]) -> AuditEvent:
