@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from moderation.errors import QueueUnavailable
+from moderation.errors import QueueRefused, QueueUnavailable
 from moderation.health import Health
 from moderation.metrics import Metrics
 from moderation.policy.policy import Policy
@@ -47,7 +47,7 @@ def _oldest_by_severity(depth: Depth, policy: Policy) -> dict[str, float]:
 
 async def observe_journal(journal: Journal, metrics: Metrics) -> None:
     """Bring the totals of steps and the memory of Redis up to date."""
-    with contextlib.suppress(QueueUnavailable):  # the next round will do
+    with contextlib.suppress(QueueUnavailable, QueueRefused):  # the next round will do; figures are no reason to stop
         metrics.queue_steps.show(dict.fromkeys(STEPS, 0) | await journal.steps())
         memory = await journal.memory()
         shown = {"used": memory.used, "limit": memory.limit} if memory else {}

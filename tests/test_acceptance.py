@@ -120,6 +120,11 @@ async def test_revisions_that_arrive_in_the_wrong_order_never_lead_back_in_time(
     assert sorted(w.item.comment.comment_id for w in await service.waiting()) == sorted(ids[10:])
 
 
+async def shows(worker: Worker, line: str) -> bool | None:
+    """True once /metrics has this line."""
+    return line in await asyncio.to_thread(lambda: worker.probe("/metrics")[1]) or None
+
+
 async def test_redis_down_at_start_is_waited_for(kafka_server: str, tmp_path: Path) -> None:
     port = free_port()
     service = Service(kafka_server, f"redis://127.0.0.1:{port}/0", tmp_path)
@@ -128,6 +133,7 @@ async def test_redis_down_at_start_is_waited_for(kafka_server: str, tmp_path: Pa
     worker = service.start()
     try:
         assert "redis" in await worker.answers("/readyz", 503)
+        await until(lambda: shows(worker, 'moderation_dependency_up{dependency="redis"} 0.0'), "the metric to say so")
         assert (await worker.answers("/livez", 200)).strip() == "alive"
         with embedded_redis(tmp_path, port):
             await worker.answers("/readyz", 200)
@@ -144,6 +150,7 @@ async def test_kafka_down_at_start_is_waited_for(redis_url: str, tmp_path: Path)
     worker = service.start()
     try:
         assert "kafka" in await worker.answers("/readyz", 503)
+        await until(lambda: shows(worker, 'moderation_dependency_up{dependency="kafka"} 0.0'), "the metric to say so")
         with embedded_broker(tmp_path, port):
             await worker.answers("/readyz", 200)
             await service.send(list(comments(50)))

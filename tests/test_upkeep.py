@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from moderation.errors import QueueUnavailable
+from moderation.errors import QueueRefused, QueueUnavailable
 from moderation.events import VerdictKind
 from moderation.health import Health
 from moderation.metrics import Metrics
@@ -60,10 +60,11 @@ async def test_steps_and_the_memory_of_redis_are_shown(subject: Subject) -> None
         assert 0 < used < limit
 
 
-async def test_a_journal_that_is_away_keeps_what_it_showed() -> None:
+@pytest.mark.parametrize("error", [QueueUnavailable("away"), QueueRefused("another program's key")])
+async def test_a_journal_that_does_not_answer_keeps_what_it_showed(error: Exception) -> None:
     class Away(MemoryJournal):
         async def steps(self) -> dict[str, int]:
-            raise QueueUnavailable("away")
+            raise error
 
     metrics = Metrics()
     metrics.queue_steps.show({"filed": 3})
