@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 
-.PHONY: help demo test check format docs kafka test-kafka test-train clean
+.PHONY: help demo test check format docs dashboards pictures kafka test-kafka test-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -32,10 +32,16 @@ format: $(VENV)/.dev ## format and mend what can be mended
 docs: $(VENV)/.dev ## write docs/settings.md, docs/metrics.md, docs/cli.md and docs/wire.schema.json from the code
 	$(BIN)/python docs/render.py
 
+dashboards: $(VENV)/.dev ## write deploy/grafana/dashboards from the code beside them
+	$(BIN)/python -m deploy.grafana
+
+pictures: $(VENV)/.dev ## draw docs/pictures from a test run (needs Java, Maven, redis-server and prometheus)
+	$(BIN)/python -m pytest -m faults tests/test_alerts.py --pictures docs/pictures
+
 kafka: ## start one Apache Kafka broker on 127.0.0.1:9092 (needs Java and Maven)
 	@deploy/kafka/start
 
-test-kafka: $(VENV)/.dev ## on Apache Kafka and Redis: acceptance, security and faults (needs Java, Maven and redis-server)
+test-kafka: $(VENV)/.dev ## on Apache Kafka and Redis: acceptance, security and faults (needs Java, Maven, redis-server and prometheus)
 	@! command -v java >/dev/null || ! command -v mvn >/dev/null || deploy/kafka/start --fetch
 	@MODERATION_TEST_KAFKA=apache $(BIN)/python -m pytest -n 2 tests/test_acceptance.py tests/test_broker.py tests/test_dlq.py tests/test_stress.py $(ARGS)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m faults $(ARGS)

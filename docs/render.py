@@ -1,5 +1,6 @@
 """Writes the reference pages from the code: `make docs`. tests/test_docs.py fails when a page is behind."""
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,15 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from typer.main import get_command
 
+from moderation.batch import MODEL_REFUSED
 from moderation.cli import app
 from moderation.config import PREFIX, Settings
 from moderation.decode import REASONS
-from moderation.events import Action, Comment, Decision, Verdict
+from moderation.events import CATEGORIES, Action, Comment, Decision, Verdict, VerdictKind
 from moderation.metrics import Metrics
+from moderation.metrics.sites import LIMIT
+from moderation.policy.severity import Severity
+from moderation.review.journal import STEPS
 from moderation.review.records import Outcome
 from moderation.scoring.card import ModelCard
 from moderation.scoring.onnx import BUILTIN
@@ -42,31 +47,48 @@ def settings() -> str:
 
 
 def metrics() -> str:
-    """One row a metric."""
+    """One section a module of moderation/metrics, one row a metric."""
+    intro = (
+        "# Metrics\n\nThe worker serves them on `/metrics` of its own port (`MODERATION_METRICS_PORT`, loopback unless "
+        "`MODERATION_METRICS_HOST` says otherwise), beside `/livez` (the event loop turns) and `/readyz` (model, Redis and Kafka are there; "
+        "503 names what is missing). Labels never hold ids or text. Prometheus's own `process_*` metrics are there, too. What to watch and when to be "
+        "woken is ready-made: [monitoring.md](monitoring.md).\n"
+    )
+    return GENERATED + intro + "".join(_subject(subject) for subject in Metrics.__bases__) + _label_values()
+
+
+def _subject(subject: Any) -> str:
     registry = CollectorRegistry()
-    Metrics(registry)
+    subject(registry)
+    title, _, more = (importlib.import_module(subject.__module__).__doc__ or "").strip().partition(". ")
     rows = ["| metric | type | labels | what it counts |", "|---|---|---|---|"]
     for collector in registry._collector_to_names:
         (family,) = collector.describe() if hasattr(collector, "describe") else collector.collect()
         name = f"{family.name}_total" if family.type == "counter" else f"{family.name}_info" if family.type == "info" else family.name
         labels = ", ".join(getattr(collector, "_labelnames", ()))
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
-    intro = (
-        "# Metrics\n\nThe worker serves them on `/metrics` of its own port (`MODERATION_METRICS_PORT`, loopback unless "
-        "`MODERATION_METRICS_HOST` says otherwise), beside `/livez` (the event loop turns) and `/readyz` (model, Redis and Kafka are there; "
-        "503 names what is missing). Labels never hold ids or text.\n\n"
-    )
-    values = (
-        "\n\nValues of labels: `action` is "
-        + ", ".join(f"`{a}`" for a in Action)
-        + "; `outcome` is "
-        + ", ".join(f"`{o}`" for o in Outcome)
-        + "; `reason` is "
-        + ", ".join(f"`{r}`" for r in (*REASONS, "model_refused"))
-        + "; `state` is `ready` or `leased`; `dependency` is `model`, `redis` or `kafka`; `category` is that of the most urgent reason, or the rule "
-        "(`empty`, `deleted`, `unscored`, `none`); `stage` and `step` are `decode`, `normalise`, `score`, `decide`, `file`, `publish`.\n"
-    )
-    return GENERATED + intro + "\n".join(rows) + values
+    return f"\n## {title.removesuffix('.')}\n\n" + (f"{more}\n\n" if more else "") + "\n".join(rows) + "\n"
+
+
+def _label_values() -> str:
+    rows = {
+        "action": list(Action),
+        "category": [*CATEGORIES, "or the rule that decided: empty", "deleted", "unscored", "none"],
+        "dependency": ["model", "redis", "kafka"],
+        "item_severity": list(Severity),
+        "kind": ["used", "limit"],
+        "outcome": list(Outcome),
+        "reason": [*REASONS, MODEL_REFUSED],
+        "site": [f"as in the comment, for the sites the policy names and the first ones seen, {LIMIT} in all", "other", "none"],
+        "source": ["seeds", "input", "decisions"],
+        "stage": ["decode", "normalise", "score", "decide", "file", "publish"],
+        "state": ["ready", "leased", "held"],
+        "step of moderation_queue_steps": list(STEPS),
+        "step of moderation_retries": ["score", "file", "publish", "relay"],
+        "undone": ["true", "false"],
+        "verdict": list(VerdictKind),
+    }
+    return "\n## Values of labels\n\n| label | values |\n|---|---|\n" + "".join(f"| {name} | {', '.join(values)} |\n" for name, values in rows.items())
 
 
 def cli() -> str:

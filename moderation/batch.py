@@ -13,7 +13,7 @@ import msgspec
 from moderation.broker.letters import replay_headers
 from moderation.broker.message import Message
 from moderation.broker.publisher import Publisher
-from moderation.decode import decode
+from moderation.decode import REASONS, decode
 from moderation.errors import BadEvent, ScorerUnavailable, ScoringError
 from moderation.events import Comment
 from moderation.health import Health
@@ -22,6 +22,8 @@ from moderation.metrics import Metrics
 from moderation.patience import Patience
 from moderation.pipeline import Pipeline
 from moderation.progress import Progress
+
+MODEL_REFUSED = "model_refused"  # a reason beside those of decode.py
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,10 @@ class BatchHandler:
         self._decisions_topic = decisions_topic
         self._dead_letter_topic = dead_letter_topic
         self._log = logger("batch")
+        for reason in (*REASONS, MODEL_REFUSED):
+            metrics.dead_letters.labels(reason)  # from 0 on: an increase from nothing is none to Prometheus
+        for step in ("score", "file", "publish"):
+            metrics.retries.labels(step)
 
     async def handle(self, events: Sequence[Message]) -> None:
         """Decide or dead-letter every event. Raises nothing that a repeat could mend."""
@@ -83,7 +89,7 @@ class BatchHandler:
             return [t for t, later in zip(batch, waits, strict=True) if later]
         except ScoringError as error:
             if len(batch) == 1:
-                out.append(self._letter(batch[0].event, "model_refused", str(error)))
+                out.append(self._letter(batch[0].event, MODEL_REFUSED, str(error)))
                 return []
         self._metrics.retries.labels("score").inc()
         return [left for taken in batch for left in await self._decide([taken], out)]

@@ -11,6 +11,7 @@ from moderation.broker.cluster import Cluster, Sasl
 from moderation.broker.publisher import Publisher
 from moderation.broker.topics import read_all
 from moderation.config import Settings
+from moderation.errors import ConfigurationError
 from moderation.metrics import Metrics
 from moderation.policy.policy import Policy, load_policy
 from moderation.relay import Relay
@@ -21,6 +22,7 @@ from moderation.review.redis_journal import RedisJournal
 from moderation.scoring.fake import FakeScorer
 from moderation.scoring.merged import MergedScorer
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
+from moderation.scoring.reference import FILE, Reference, load_reference
 from moderation.scoring.scorer import Scorer
 from moderation.seeds import seed
 from moderation.tls import client_context
@@ -38,8 +40,24 @@ def make_scorer(settings: Settings, on_progress: Callable[[], None] = lambda: No
     if settings.model.startswith("detoxify:"):
         folder = ready_folder(settings.model.removeprefix("detoxify:"), settings.model_cache.expanduser(), typical_texts(seed("incitement")))
         return MergedScorer(OnnxScorer(folder, settings.threads, on_progress), OnnxScorer(BUILTIN, settings.threads, on_progress))
-    folder = BUILTIN if settings.model == "builtin" else Path(settings.model.removeprefix("onnx:"))
-    return OnnxScorer(folder, settings.threads, on_progress)
+    own = _model_folder(settings)
+    assert own is not None  # config.py knows no other kind
+    return OnnxScorer(own, settings.threads, on_progress)
+
+
+def reference_path(settings: Settings) -> Path | None:
+    """Where the reference of the model's scores is, or would be; None for a model without a folder of its own and no MODERATION_REFERENCE."""
+    folder = _model_folder(settings)
+    return settings.reference or (folder / FILE if folder else None)
+
+
+def make_reference_of(settings: Settings) -> Reference | None:
+    """The reference of the model's scores; None when there is none. Raises ConfigurationError."""
+    path = reference_path(settings)
+    found = load_reference(path) if path else None
+    if settings.reference and found is None:
+        raise ConfigurationError(f"MODERATION_REFERENCE: {settings.reference} does not exist; make it with: moderation model reference")
+    return found
 
 
 def make_policy(settings: Settings) -> Policy:
@@ -102,6 +120,13 @@ def make_relay(settings: Settings, cluster: Cluster, journal: Journal, publisher
         metrics=metrics,
         longest_pause=settings.retry_max_wait,
     )
+
+
+def _model_folder(settings: Settings) -> Path | None:
+    """Where `builtin` and `onnx:FOLDER` are."""
+    if settings.model == "builtin":
+        return BUILTIN
+    return Path(settings.model.removeprefix("onnx:")) if settings.model.startswith("onnx:") else None
 
 
 def _secret(value: SecretStr | None) -> str:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -29,7 +30,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    kafka_url: SecretStr = Field(SecretStr("kafka://127.0.0.1:9092"), description="Kafka brokers: kafka://host:port, several separated by commas.")
+    kafka_url: str = Field("kafka://127.0.0.1:9092", description="Kafka brokers: kafka://host:port, several separated by commas.")
     kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
         "plaintext", description="What the brokers speak: plaintext, ssl, sasl_plaintext or sasl_ssl."
     )
@@ -70,6 +71,10 @@ class Settings(BaseSettings):
         description="The scorer: builtin (the shipped ONNX model), onnx:FOLDER, detoxify:NAME or detoxify:FOLDER (a Detoxify checkpoint for toxicity, "
         "the shipped model for incitement), fake (for tests: no model) or fake:broken (one that refuses everything).",
     )
+    reference: Path | None = Field(
+        None,
+        description="How the model's scores lay once (`moderation model reference`), for moderation_score_psi; reference.json beside the model when unset.",
+    )
     model_cache: Path = Field(Path("~/.cache/moderation"), description="Folder for models made from Detoxify checkpoints, so that each is made once.")
     cached_texts: int = Field(20_000, ge=0, description="Texts whose scores are remembered, so that a text that comes again costs nothing; 0: none.")
     threads: int = Field(0, ge=0, description="Threads of the model; 0 means one per core.")
@@ -104,9 +109,10 @@ class Settings(BaseSettings):
 
     @field_validator("kafka_url")
     @classmethod
-    def _kafka_scheme(cls, value: SecretStr) -> SecretStr:
-        url = value.get_secret_value()
-        scheme, _, rest = url.rpartition("://")
+    def _kafka_scheme(cls, value: str) -> str:
+        scheme, _, rest = value.rpartition("://")
+        if "@" in rest:
+            raise ValueError("user and password do not go here; set MODERATION_KAFKA_USERNAME and MODERATION_KAFKA_PASSWORD")
         if scheme not in {"", "kafka"} or not rest or not all(_is_address(part) for part in rest.split(",")):
             raise ValueError("expected kafka://host:port[,host:port…]")
         return value
@@ -135,7 +141,14 @@ class Settings(BaseSettings):
     @property
     def kafka_servers(self) -> list[str]:
         """Broker addresses, host:port."""
-        return self.kafka_url.get_secret_value().rpartition("://")[2].split(",")
+        return self.kafka_url.rpartition("://")[2].split(",")
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be seen anywhere: the secret settings, and the passwords in URLs, as they are written and as they are meant."""
+        given = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        passwords = [urlsplit(url).netloc.rpartition("@")[0].partition(":")[2] for url in given if "://" in url]
+        return [secret for secret in {*given, *passwords, *map(unquote, passwords)} if secret]
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

@@ -171,3 +171,4 @@ class Verdict(Record, frozen=True, omit_defaults=False):
     overturned: bool = False  # a person approved what the machine filed
     undone: bool = False  # this verdict no longer counts; the comment is in the queue again
     undoes: str | None = None  # with `undone`: the verdict_id that was taken back
+    category: str | None = None  # of the most urgent reason it was filed for, or the rule

@@ -1,28 +1,30 @@
 """structlog set-up: one event a line, ids and figures, never the text of a comment."""
 
+import json
 import logging
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
 
 _REMEMBERED = 1000  # different things libraries said
+_SHORTEST = 4  # characters of a secret; what is shorter hides nothing, and would make holes in every word
 # Fields that could carry what a reader wrote. A slip in a call must not become a leak.
 _NEVER = frozenset({"text", "comment", "body", "value", "payload", "title", "name"})
 
 
-def configure(level: str, fmt: str) -> None:
-    """Send structlog and the standard library's loggers to stderr."""
+def configure(level: str, fmt: str, secrets: Iterable[str] = ()) -> None:
+    """Send structlog and the standard library's loggers to stderr. `secrets` are never written, whoever wants to."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         drop_text,
     ]
-    renderer: Any = structlog.processors.JSONRenderer() if fmt == "json" else structlog.dev.ConsoleRenderer()
+    renderer: Any = Redacted(structlog.processors.JSONRenderer() if fmt == "json" else structlog.dev.ConsoleRenderer(), secrets)
     threshold = getattr(logging, level.upper())
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
@@ -39,6 +41,22 @@ def configure(level: str, fmt: str) -> None:
     root.handlers[:] = [handler]
     # The libraries are chatty; what matters of them arrives as warnings.
     root.setLevel(max(threshold, logging.WARNING))
+
+
+class Redacted:
+    """A renderer whose lines have *** where a secret would stand."""
+
+    def __init__(self, renderer: Any, secrets: Iterable[str]) -> None:
+        self._renderer = renderer
+        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1])}
+        self._forms = sorted(forms, key=len, reverse=True)  # a URL before the password in it
+
+    def __call__(self, log: Any, method: str, event: Any) -> str:
+        """The line."""
+        line = str(self._renderer(log, method, event))
+        for form in self._forms:
+            line = line.replace(form, "***")
+        return line
 
 
 class Seldom(logging.Filter):

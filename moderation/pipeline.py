@@ -31,6 +31,7 @@ class Pipeline:
         ref = scorer.info.ref
         metrics.model.info({"id": ref.id, "version": ref.version})
         metrics.policy.info({"id": policy.ref.id, "version": policy.ref.version})
+        metrics.sites.know(override.site for override in policy.overrides if override.site)
 
     async def run(self, comments: Sequence[Comment], received: Sequence[float] | None = None, *, unscored: bool = False) -> list[Decision]:
         """The decisions to publish, in the comments' order, after everything that needs a person is filed. Safe to repeat.
@@ -81,7 +82,7 @@ class Pipeline:
         if received is not None:
             self._metrics.end_to_end_seconds.observe(total)
         top = decision.reasons[0] if decision.reasons else Reason(rule="none")
-        self._metrics.decided.labels(decision.action.value, top.category or top.rule).inc()
+        self._metrics.decided.labels(decision.action.value, top.category or top.rule, self._metrics.sites.label(decision.site)).inc()
         if top.rule == "unscored":
             self._metrics.unscored.inc()
         self._log.info(
@@ -93,6 +94,7 @@ class Pipeline:
             priority=decision.priority,
             model=decision.model.version,
             policy=decision.policy.version,
+            score_ms=round(score_seconds * 1000, 1),
             ms=round(total * 1000, 1),
         )
         times = Timings(score=round(score_seconds * 1000, 2), total=round(total * 1000, 2))

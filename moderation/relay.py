@@ -14,7 +14,7 @@ import msgspec
 from moderation.broker.message import Message
 from moderation.broker.publisher import Publisher
 from moderation.errors import TransientError
-from moderation.events import Verdict
+from moderation.events import CATEGORIES, Verdict, VerdictKind
 from moderation.logs import logger
 from moderation.metrics import Metrics
 from moderation.patience import FIRST_PAUSE
@@ -39,6 +39,12 @@ class Relay:
         self._metrics = metrics
         self._longest = longest_pause
         self._in_doubt = True
+        metrics.retries.labels("relay")
+        for category in CATEGORIES:  # from 0 on: an increase from nothing is none to Prometheus
+            metrics.overturned.labels(category)
+            metrics.verdict_seconds.labels(category)
+            for kind in VerdictKind:
+                metrics.verdicts.labels(kind.value, category, "false")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until told to stop."""
@@ -76,10 +82,19 @@ class Relay:
         await self._journal.sent([v.verdict_id for v in verdicts])
         self._in_doubt = False
         for v in new:
-            self._metrics.verdicts.labels(v.verdict.value, str(v.undone).lower()).inc()
+            self._count(v)
             logger("relay").info("verdict", comment_id=v.comment_id, revision=v.revision, verdict=v.verdict.value, undone=v.undone, moderator=v.moderator)
         self._metrics.outbox_depth.set(await self._journal.unsent())
         return len(verdicts)
+
+    def _count(self, verdict: Verdict) -> None:
+        """In the metrics. A verdict from before verdicts had categories has none."""
+        category = verdict.category or "none"
+        self._metrics.verdicts.labels(verdict.verdict.value, category, str(verdict.undone).lower()).inc()
+        if not verdict.undone:
+            self._metrics.verdict_seconds.labels(category).observe(verdict.queue_seconds)
+        if verdict.overturned:
+            self._metrics.overturned.labels(category).inc()
 
     async def _already_there(self, verdicts: Sequence[Verdict]) -> set[str]:
         """Which of these the topic has."""

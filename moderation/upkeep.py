@@ -3,35 +3,55 @@
 import asyncio
 import contextlib
 
-from moderation.errors import QueueUnavailable
+from moderation.errors import QueueRefused, QueueUnavailable
 from moderation.health import Health
 from moderation.metrics import Metrics
-from moderation.review.journal import Journal
+from moderation.policy.policy import Policy
+from moderation.policy.severity import Severity, severity
+from moderation.review.journal import STEPS, Journal
 from moderation.review.queue import ReviewQueue
+from moderation.review.records import Depth
 from moderation.scoring.probed import ProbedScorer
 
 MODEL_TIMEOUT = 5.0  # seconds for a probe
 
 
-async def observe_queue(queue: ReviewQueue, metrics: Metrics, health: Health) -> None:
-    """Bring the queue gauges up to date, and notice when Redis comes or goes while no comments do."""
+async def observe_queue(queue: ReviewQueue, policy: Policy, metrics: Metrics, health: Health) -> bool:
+    """Bring the queue gauges up to date, and notice when Redis comes or goes while no comments do. False while it is away."""
     try:
         depth = await queue.depth()
     except QueueUnavailable:
         health.set("redis", False)
         metrics.dependency_up.labels("redis").set(0)
-        return
+        return False
     health.set("redis", True)
     metrics.dependency_up.labels("redis").set(1)
     metrics.queue_depth.labels("ready").set(depth.ready)
     metrics.queue_depth.labels("leased").set(depth.leased)
     metrics.queue_depth.labels("held").set(depth.held)
-    metrics.queue_ready.clear()
-    metrics.queue_oldest_by_category.clear()
-    for category, lane in depth.categories.items():
-        metrics.queue_ready.labels(category).set(lane.ready)
-        metrics.queue_oldest_by_category.labels(category).set(lane.oldest_seconds)
+    metrics.queue_ready.show({category: lane.ready for category, lane in depth.categories.items()})
+    metrics.queue_oldest_by_category.show({category: lane.oldest_seconds for category, lane in depth.categories.items()})
+    metrics.queue_oldest_by_severity.show(_oldest_by_severity(depth, policy))
     metrics.queue_oldest_seconds.set(depth.oldest_seconds)
+    return True
+
+
+def _oldest_by_severity(depth: Depth, policy: Policy) -> dict[str, float]:
+    """Seconds; 0 where nothing waits."""
+    oldest = {level.value: 0.0 for level in Severity}
+    for category, lane in depth.categories.items():
+        level = severity(policy, category).value
+        oldest[level] = max(oldest[level], lane.oldest_seconds)
+    return oldest
+
+
+async def observe_journal(journal: Journal, metrics: Metrics) -> None:
+    """Bring the totals of steps and the memory of Redis up to date."""
+    with contextlib.suppress(QueueUnavailable, QueueRefused):  # the next round will do; figures are no reason to stop
+        metrics.queue_steps.show(dict.fromkeys(STEPS, 0) | await journal.steps())
+        memory = await journal.memory()
+        shown = {"used": memory.used, "limit": memory.limit} if memory else {}
+        metrics.redis_memory.show({kind: size for kind, size in shown.items() if size})
 
 
 async def keep_house(queue: ReviewQueue, journal: Journal, *, audit_seconds: float, queue_seconds: float | None) -> None:

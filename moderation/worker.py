@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from moderation import health as health_server
 from moderation.batch import BatchHandler
-from moderation.bootstrap import DAY, make_cluster, make_journal, make_policy, make_queue, make_relay, make_scorer
+from moderation.bootstrap import DAY, make_cluster, make_journal, make_policy, make_queue, make_reference_of, make_relay, make_scorer
 from moderation.broker.cluster import Cluster
 from moderation.broker.lag import LagMeter
 from moderation.broker.positions import Positions
@@ -23,10 +23,11 @@ from moderation.progress import Progress
 from moderation.restart import restart, restarts
 from moderation.review.queue import ReviewQueue
 from moderation.scoring.cached import CachedScorer
+from moderation.scoring.observed import ObservedScorer
 from moderation.scoring.probed import ProbedScorer
 from moderation.scoring.scorer import Scorer
 from moderation.stream import consume
-from moderation.upkeep import keep_house, observe_model, observe_queue
+from moderation.upkeep import keep_house, observe_journal, observe_model, observe_queue
 from moderation.watch import Watch
 from moderation.watchdog import Watchdog
 
@@ -42,7 +43,7 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
         url, stop_serving = _serve_health(health, metrics, settings)
         closing.callback(stop_serving)
         logger("worker").info("metrics", url=f"{url}/metrics")
-        policy = make_policy(settings)
+        policy, reference = make_policy(settings), make_reference_of(settings)
         scorer = ProbedScorer(scorer_of(settings, progress.advance), metrics=metrics, health=health, progress=progress)
         health.set("model", True)
         metrics.dependency_up.labels("model").set(1)
@@ -51,15 +52,16 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
         decisions, verdicts = KafkaPublisher(cluster), KafkaPublisher(cluster)
         for part in (scorer, queue, journal, decisions, verdicts):
             closing.push_async_callback(part.close)
-        if not await _wait_for_dependencies(settings, cluster, queue, health, stop):
+        if not await _wait_for_dependencies(settings, cluster, queue, metrics, health, stop):
             return 0
         relaying = asyncio.create_task(make_relay(settings, cluster, journal, verdicts, metrics).run(stop))
         relaying.add_done_callback(lambda task: log_failure(task, health))
         closing.push_async_callback(_ended, relaying)
 
         async def observe() -> None:
-            await observe_queue(queue, metrics, health)
-            await keep_house(queue, journal, audit_seconds=settings.audit_days * DAY, queue_seconds=settings.queue_days and settings.queue_days * DAY)
+            if await observe_queue(queue, policy, metrics, health):  # else every call would wait for its time-out
+                await observe_journal(journal, metrics)
+                await keep_house(queue, journal, audit_seconds=settings.audit_days * DAY, queue_seconds=settings.queue_days and settings.queue_days * DAY)
             await observe_model(scorer, health)
 
         watch = Watch(
@@ -71,7 +73,12 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
             health=health,
         )
         handler = BatchHandler(
-            pipeline=Pipeline(scorer=_remembering(scorer, settings, metrics), policy=policy, queue=queue, metrics=metrics),
+            pipeline=Pipeline(
+                scorer=ObservedScorer(_remembering(scorer, settings, metrics), metrics=metrics, reference=reference),
+                policy=policy,
+                queue=queue,
+                metrics=metrics,
+            ),
             publisher=decisions,
             metrics=metrics,
             health=health,
@@ -123,7 +130,7 @@ def _serve_health(health: Health, metrics: Metrics, settings: Settings) -> tuple
         raise ConfigurationError(f"MODERATION_METRICS_PORT: cannot listen on {settings.metrics_host}:{settings.metrics_port} ({error.strerror})") from None
 
 
-async def _wait_for_dependencies(settings: Settings, cluster: Cluster, queue: ReviewQueue, health: Health, stop: asyncio.Event) -> bool:
+async def _wait_for_dependencies(settings: Settings, cluster: Cluster, queue: ReviewQueue, metrics: Metrics, health: Health, stop: asyncio.Event) -> bool:
     """True when Redis answers and the topics are there, False when told to stop. Says what it waits for."""
     topics = [settings.comments_topic, settings.decisions_topic, settings.dead_letter_topic, settings.verdicts_topic] if settings.create_topics else []
 
@@ -131,8 +138,8 @@ async def _wait_for_dependencies(settings: Settings, cluster: Cluster, queue: Re
         await ensure_topics(cluster, topics, partitions=settings.partitions, replication=settings.replication)
 
     async def all_up() -> None:
-        await _until_up("redis", queue.ping, health, settings.retry_max_wait)
-        await _until_up("kafka", create, health, settings.retry_max_wait)
+        await _until_up("redis", queue.ping, metrics, health, settings.retry_max_wait)
+        await _until_up("kafka", create, metrics, health, settings.retry_max_wait)
 
     waiting, stopped = asyncio.create_task(all_up()), asyncio.create_task(stop.wait())
     await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -145,16 +152,18 @@ async def _wait_for_dependencies(settings: Settings, cluster: Cluster, queue: Re
     return True
 
 
-async def _until_up(dependency: str, call: Callable[[], Awaitable[None]], health: Health, longest: float) -> None:
+async def _until_up(dependency: str, call: Callable[[], Awaitable[None]], metrics: Metrics, health: Health, longest: float) -> None:
     wait = 0.2
     while True:
         health.beat()
         try:
             await call()
         except TransientError as error:
+            metrics.dependency_up.labels(dependency).set(0)
             logger("worker").warning("waiting", dependency=dependency, error=str(error), seconds=round(wait, 1))
             await asyncio.sleep(wait)
             wait = min(wait * 2, longest)
         else:
             health.set(dependency, True)
+            metrics.dependency_up.labels(dependency).set(1)
             return

@@ -97,3 +97,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties if report.when == "call" else ():
             if name == "ledger":
                 terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {value}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For `make pictures`."""
+    parser.addoption("--pictures", default="", metavar="FOLDER", help="Keep the pictures of the dashboards there.")

@@ -61,7 +61,7 @@ def pausing(marker: Path) -> None:
 def main() -> int:
     fault, marker = sys.argv[1], Path(sys.argv[2])
     settings = load_settings()
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, settings.secrets)
     scorer_of: Callable[[Settings, Callable[[], None]], Scorer] = make_scorer
     if not marker.exists():
         if fault == "scorer":

@@ -45,9 +45,11 @@ async def test_a_thousand_comments_are_decided_once_and_the_flagged_filed_once(s
     for line in (
         "moderation_comments_consumed_total 1000.0",
         "moderation_comments_scored_total 1000.0",
-        'moderation_comments_decided_total{action="hold",category="incitement"} 100.0',
+        'moderation_comments_decided_total{action="hold",category="incitement",site="none"} 100.0',
         'moderation_comments_filed_total{outcome="filed"} 100.0',
         'moderation_model_info{id="fake",version="0"} 1.0',
+        "moderation_tokens_scored_total 1000.0",
+        'moderation_score_count{category="incitement"} 1000.0',
     ):
         assert line in metrics
     assert await worker.terminate() == 0
@@ -118,6 +120,11 @@ async def test_revisions_that_arrive_in_the_wrong_order_never_lead_back_in_time(
     assert sorted(w.item.comment.comment_id for w in await service.waiting()) == sorted(ids[10:])
 
 
+async def shows(worker: Worker, line: str) -> bool | None:
+    """True once /metrics has this line."""
+    return line in await asyncio.to_thread(lambda: worker.probe("/metrics")[1]) or None
+
+
 async def test_redis_down_at_start_is_waited_for(kafka_server: str, tmp_path: Path) -> None:
     port = free_port()
     service = Service(kafka_server, f"redis://127.0.0.1:{port}/0", tmp_path)
@@ -126,6 +133,7 @@ async def test_redis_down_at_start_is_waited_for(kafka_server: str, tmp_path: Pa
     worker = service.start()
     try:
         assert "redis" in await worker.answers("/readyz", 503)
+        await until(lambda: shows(worker, 'moderation_dependency_up{dependency="redis"} 0.0'), "the metric to say so")
         assert (await worker.answers("/livez", 200)).strip() == "alive"
         with embedded_redis(tmp_path, port):
             await worker.answers("/readyz", 200)
@@ -142,6 +150,7 @@ async def test_kafka_down_at_start_is_waited_for(redis_url: str, tmp_path: Path)
     worker = service.start()
     try:
         assert "kafka" in await worker.answers("/readyz", 503)
+        await until(lambda: shows(worker, 'moderation_dependency_up{dependency="kafka"} 0.0'), "the metric to say so")
         with embedded_broker(tmp_path, port):
             await worker.answers("/readyz", 200)
             await service.send(list(comments(50)))
@@ -339,3 +348,32 @@ async def test_a_wrong_start_exits_2_and_names_the_fault(service: Service, setti
     worker = service.start()
     assert worker.process.wait(30) == 2
     assert expected in worker.tail()
+
+
+async def test_the_log_has_one_json_line_a_comment_with_ids_and_times_and_no_words(service: Service) -> None:
+    words = "zanzibar marmalade"
+    sent = [
+        {
+            "comment_id": f"c{i}",
+            "text": f"{words} {i} fake:incitement={0.9 if i % 10 == 0 else 0.1}",
+            "author": {"id": f"a{i}", "name": "quillfeather"},
+            "article": {"title": "rhubarb"},
+            "parent": {"id": "p", "text": "gooseberry"},
+        }
+        for i in range(200)
+    ]
+    await service.send([*sent, b'{"comment_id": "bad", "text": 7, "note": "zanzibar"}'])
+    worker = service.start()
+    await service.decided_ids(f"c{i}" for i in range(200))
+    await service.decide_all()
+    await service.verdicts(20)
+    assert await worker.terminate() == 0
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    decided = [line for line in lines if line["event"] == "decided"]
+    assert sorted(line["comment_id"] for line in decided) == sorted(f"c{i}" for i in range(200))
+    fields = {"comment_id", "revision", "action", "category", "priority", "model", "policy", "score_ms", "ms", "timestamp", "level", "room", "event"}
+    assert all(set(line) == fields for line in decided)
+    assert all(line["ms"] >= line["score_ms"] >= 0 for line in decided)
+    assert [line["reason"] for line in lines if line["event"] == "dead letter"] == ["bad_schema"]
+    assert sum(line["event"] == "verdict" for line in lines) == 20
+    assert not any(word in worker.log.read_text() for word in (*words.split(), "quillfeather", "rhubarb", "gooseberry"))

@@ -132,7 +132,7 @@ async def test_each_comment_is_decided_and_what_needs_a_person_is_filed() -> Non
     assert [w.item.comment.comment_id for w in await world.queue.peek()] == ["bad"]
     assert world.sample("moderation_comments_consumed_total") == 2
     assert world.sample("moderation_comments_scored_total") == 2
-    assert world.sample("moderation_comments_decided_total", action="hold", category="incitement") == 1
+    assert world.sample("moderation_comments_decided_total", action="hold", category="incitement", site="none") == 1
     assert world.sample("moderation_comments_filed_total", outcome="filed") == 1
     assert world.sample("moderation_end_to_end_seconds_count") == 2
 
@@ -239,7 +239,7 @@ async def test_a_decision_that_a_newer_revision_has_overtaken_is_not_published()
     await world.handler.handle([event({**HARMLESS, "revision": 2}), event({**HARMLESS, "text": "fake:incitement=0.9"})])
     assert [d.revision for d in world.decisions()] == [2]
     assert world.sample("moderation_comments_filed_total", outcome="stale") == 1
-    assert world.sample("moderation_comments_decided_total", action="hold", category="incitement") is None
+    assert world.sample("moderation_comments_decided_total", action="hold", category="incitement", site="none") is None
 
 
 async def test_a_revision_of_a_deleted_comment_is_not_published_but_its_deletion_is_each_time() -> None:

@@ -29,6 +29,7 @@ def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ["stress"],
         ["model", "info"],
         ["model", "train"],
+        ["model", "reference"],
     ],
     ids=" ".join,
 )
@@ -49,6 +50,10 @@ def test_every_command_has_help(command: list[str]) -> None:
         (["demo", "--json"], "--json"),
         (["demo", "--input", "/nowhere.jsonl"], "/nowhere.jsonl"),
         (["model", "train"], "--data"),
+        (["model", "reference", "--since", "1h", "--input", "x"], "--since"),
+        (["model", "reference"], "--out"),
+        (["model", "reference", "--out", "x", "--input", "/nowhere.jsonl"], "/nowhere.jsonl"),
+        (["model", "reference", "--out", "/nowhere/x"], "/nowhere/x"),
     ],
     ids=lambda v: v if isinstance(v, str) else " ".join(v),
 )
@@ -129,3 +134,16 @@ def test_a_wrong_policy_exits_2_with_its_line(tmp_path: Path) -> None:
 
 def test_model_info_names_the_model() -> None:
     assert json.loads(run("model", "info", "--json").stdout)["ref"]["id"] == "fake"
+
+
+def test_a_reference_of_ones_own_comments_is_written_and_one_of_too_few_is_not(tmp_path: Path) -> None:
+    comments, out = tmp_path / "comments.jsonl", tmp_path / "reference.json"
+    comments.write_text("".join(json.dumps({"text": f"fake:insult={i % 100 / 100} words"}) + "\n" for i in range(600)))
+    found = run("model", "reference", "--input", str(comments), "--out", str(out))
+    assert (found.returncode, "600 comments (input), model 0" in found.stdout) == (0, True)
+    assert len(json.loads(out.read_text())["categories"]["insult"]["edges"]) == 9
+    comments.write_text('{"text": "one"}\n')
+    found = run("model", "reference", "--input", str(comments), "--out", str(tmp_path / "other.json"))
+    assert found.returncode == 2
+    assert "500 scored comments or more; here are 1" in found.stderr
+    assert not (tmp_path / "other.json").exists()

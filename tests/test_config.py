@@ -23,6 +23,7 @@ def test_variables_are_read_and_typed() -> None:
         ("MODERATION_BATCH_SIZE", "0"),
         ("MODERATION_KAFKA_URL", "http://host:1"),
         ("MODERATION_KAFKA_URL", "kafka://host"),
+        ("MODERATION_KAFKA_URL", "kafka://user:hunter2@host:1"),
         ("MODERATION_REDIS_URL", "localhost"),
         ("MODERATION_MODEL", "gpt"),
         ("MODERATION_MODEL", "onnx:"),
@@ -36,6 +37,7 @@ def test_a_wrong_value_names_its_variable(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_settings({name: value})
     assert name in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_an_unknown_variable_is_refused_by_name() -> None:

@@ -16,6 +16,7 @@ from moderation.config import PREFIX, Settings
 from moderation.events import Comment
 from moderation.words import FILE as WORDS
 from tests.makers import decision
+from tests.test_prometheus import series
 
 ROOT = Path(__file__).parent.parent
 PROSE = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -44,6 +45,13 @@ def test_the_list_of_words_is_that_of_our_examples(render: ModuleType) -> None:
 def test_every_setting_named_exists(page: Path) -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {"MODERATION_TEST_REDIS_URL", "MODERATION_REQUIRE_KAFKA"}
     assert set(re.findall(r"MODERATION_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8"))) <= known
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda p: p.name)
+def test_every_metric_named_exists(page: Path) -> None:
+    named = set(re.findall(r"`(moderation[_:][a-z0-9_:]+)", page.read_text(encoding="utf-8")))
+    families = {name.removesuffix("_total") for name in series()}
+    assert named - series() - families == set()
 
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda p: p.name)

@@ -74,9 +74,24 @@ async def test_verdicts_are_published_in_order_keyed_by_comment() -> None:
     assert await relay.relay() == 0
     assert world.sent() == ["c1", "c2", "c1"]
     assert [(m.topic, m.key) for m in world.publisher.messages] == [("verdicts", b"c1"), ("verdicts", b"c2"), ("verdicts", b"c1")]
-    assert world.metrics.registry.get_sample_value("moderation_verdicts_total", {"verdict": "reject", "undone": "false"}) == 2
-    assert world.metrics.registry.get_sample_value("moderation_verdicts_total", {"verdict": "reject", "undone": "true"}) == 1
+    assert world.metrics.registry.get_sample_value("moderation_verdicts_total", {"verdict": "reject", "category": "incitement", "undone": "false"}) == 2
+    assert world.metrics.registry.get_sample_value("moderation_verdicts_total", {"verdict": "reject", "category": "incitement", "undone": "true"}) == 1
     assert world.metrics.registry.get_sample_value("moderation_outbox_depth") == 0
+
+
+async def test_what_overturned_the_machine_and_how_long_it_took_are_counted_by_category() -> None:
+    world = World()
+    await world.decide("c1")
+    await world.queue.apply([filing("c2", category="insult"), filing("c3", category="insult")])
+    for comment_id, verdict in (("c2", VerdictKind.APPROVE), ("c3", VerdictKind.ESCALATE)):
+        await world.queue.resolve(await world.queue.take("m1", comment_id), verdict)
+    relay = world.relay("a")
+    assert world.metrics.registry.get_sample_value("moderation_verdict_seconds_count", {"category": "threat"}) == 0  # Prometheus sees no rise from nothing
+    await relay.relay()
+    value = world.metrics.registry.get_sample_value
+    assert [value("moderation_verdicts_overturned_total", {"category": c}) for c in ("insult", "incitement", "threat")] == [1, 0, 0]
+    assert [value("moderation_verdict_seconds_count", {"category": c}) for c in ("insult", "incitement")] == [2, 1]
+    assert value("moderation_verdicts_total", {"verdict": "escalate", "category": "insult", "undone": "false"}) == 1
 
 
 async def test_a_crash_between_kafka_and_redis_repeats_nothing() -> None:

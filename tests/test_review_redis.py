@@ -16,6 +16,7 @@ from moderation.review.connect import connect
 from moderation.review.queue import ReviewQueue
 from moderation.review.records import Outcome
 from moderation.review.redis import RedisQueue
+from moderation.review.redis_journal import RedisJournal
 from tests.makers import deletion, filing
 
 
@@ -47,7 +48,7 @@ async def test_words_stay_as_long_as_a_verdict_can_be_undone_and_no_janitor_is_n
     for key in ("text:c1", "quote:c1", "author:a1", "replies:p"):
         assert 0 < left[key] <= 900
     assert left["item:c1"] > 900
-    assert set(left) == {"item:c1", "text:c1", "quote:c1", "author:a1", "replies:p", "audit", "outbox", "clock", "categories"}
+    assert set(left) == {"item:c1", "text:c1", "quote:c1", "author:a1", "replies:p", "audit", "outbox", "steps", "clock", "categories"}
 
 
 async def test_without_undo_words_go_with_the_verdict(redis: Redis) -> None:
@@ -57,7 +58,7 @@ async def test_without_undo_words_go_with_the_verdict(redis: Redis) -> None:
     (claim,) = await queue.claim("m1")
     await queue.resolve(claim, VerdictKind.REJECT)
     assert await words_in(redis, prefix, "secret") == await words_in(redis, prefix, "quoted") == []
-    assert set(await keys(redis, prefix)) == {"item:c1", "audit", "outbox", "clock", "categories"}
+    assert set(await keys(redis, prefix)) == {"item:c1", "audit", "outbox", "steps", "clock", "categories"}
 
 
 async def test_no_words_are_left_after_an_erasure_or_a_deletion(redis: Redis) -> None:
@@ -160,3 +161,18 @@ async def test_what_redis_will_always_refuse_is_said_without_the_comment(redis: 
     with pytest.raises(QueueRefused, match="WRONGTYPE") as refused:
         await queue.apply([filing("c1", text="secret words, BUSY and OOM")])
     assert "secret" not in str(refused.value)
+
+
+async def test_how_full_redis_is_needs_the_right_to_ask(redis: Redis, redis_url: str) -> None:
+    name = f"test-{uuid.uuid4().hex}"
+    await redis.acl_setuser(name, enabled=True, passwords=["+pw"], keys=["*"], categories=["+@all"], commands=["-info"])
+    journal = RedisJournal(Redis.from_url(redis_url), prefix=name)
+    shut_out = RedisJournal(Redis.from_url(redis_url, username=name, password="pw"), prefix=name)
+    found = await journal.memory()
+    assert found is not None
+    assert 100_000 < found.used < found.limit
+    assert await shut_out.memory() is None
+    assert await shut_out.steps() == {}
+    await journal.close()
+    await shut_out.close()
+    await redis.acl_deluser(name)

@@ -27,7 +27,7 @@ def kafka(apache_kafka: ApacheKafka) -> str:
 
 @pytest.fixture
 async def service(kafka: str, redis_url: str, tmp_path: Path) -> AsyncIterator[Service]:
-    found = Service(kafka, redis_url, tmp_path, stall_seconds=4, batch_size=10)
+    found = Service(kafka, redis_url, tmp_path, stall_seconds=4, batch_size=10, cached_texts=0)
     await found.topics()
     yield found
     found.stop()

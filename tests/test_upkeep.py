@@ -4,16 +4,17 @@ import asyncio
 
 import pytest
 
-from moderation.errors import QueueUnavailable
+from moderation.errors import QueueRefused, QueueUnavailable
 from moderation.events import VerdictKind
 from moderation.health import Health
 from moderation.metrics import Metrics
+from moderation.review.journal import MemoryJournal
 from moderation.review.memory import MemoryQueue
 from moderation.review.records import Depth
-from moderation.upkeep import keep_house, observe_queue
+from moderation.upkeep import keep_house, observe_journal, observe_queue
 from moderation.worker import log_failure
-from tests.makers import filing
-from tests.reviewing import Clock
+from tests.makers import filing, policy
+from tests.reviewing import Clock, Subject
 
 
 class Gone(MemoryQueue):
@@ -31,23 +32,50 @@ async def test_gauges_show_the_queue_by_state_and_category() -> None:
     await queue.hold(await queue.take("m1", "a"), 3600)
     await queue.take("m1", "d")
     clock.now += 60
-    await observe_queue(queue, metrics, health)
+    await observe_queue(queue, policy(), metrics, health)
     value = metrics.registry.get_sample_value
     assert [value("moderation_queue_depth", {"state": state}) for state in ("ready", "leased", "held")] == [2, 1, 1]
     assert value("moderation_queue_ready", {"category": "insult"}) == 2
     assert value("moderation_queue_oldest_by_category_seconds", {"category": "insult"}) == 60
     assert value("moderation_queue_oldest_seconds") == 60
+    assert [value("moderation_queue_oldest_by_severity_seconds", {"item_severity": s}) for s in ("critical", "high", "medium", "low")] == [0, 0, 60, 0]
     assert health.missing() == []
     for claim in await queue.claim("m2", count=2):
         await queue.resolve(claim, VerdictKind.APPROVE)
-    await observe_queue(queue, metrics, health)
+    await observe_queue(queue, policy(), metrics, health)
     assert value("moderation_queue_ready", {"category": "insult"}) is None
+
+
+async def test_steps_and_the_memory_of_redis_are_shown(subject: Subject) -> None:
+    metrics = Metrics()
+    await subject.queue.apply([filing("a"), filing("b")])
+    await subject.queue.claim("m1", lease=10)
+    subject.clock.now += 60
+    await subject.queue.depth()
+    await observe_journal(subject.journal, metrics)
+    value = metrics.registry.get_sample_value
+    assert [value("moderation_queue_steps_total", {"step": step}) for step in ("filed", "claimed", "lapsed", "resolved")] == [2, 1, 1, 0]
+    if await subject.journal.memory():
+        used, limit = [value("moderation_redis_memory_bytes", {"kind": kind}) or 0 for kind in ("used", "limit")]
+        assert 0 < used < limit
+
+
+@pytest.mark.parametrize("error", [QueueUnavailable("away"), QueueRefused("another program's key")])
+async def test_a_journal_that_does_not_answer_keeps_what_it_showed(error: Exception) -> None:
+    class Away(MemoryJournal):
+        async def steps(self) -> dict[str, int]:
+            raise error
+
+    metrics = Metrics()
+    metrics.queue_steps.show({"filed": 3})
+    await observe_journal(Away(), metrics)
+    assert metrics.registry.get_sample_value("moderation_queue_steps_total", {"step": "filed"}) == 3
 
 
 async def test_a_queue_that_is_away_is_seen() -> None:
     metrics, health = Metrics(), Health("redis")
     health.set("redis", True)
-    await observe_queue(Gone(), metrics, health)
+    assert not await observe_queue(Gone(), policy(), metrics, health)
     assert health.missing() == ["redis"]
     assert metrics.registry.get_sample_value("moderation_dependency_up", {"dependency": "redis"}) == 0
 

@@ -10,12 +10,14 @@ import typer
 from rich.console import Console
 
 from moderation.bootstrap import make_scorer
+from moderation.cli.reference import reference
 from moderation.config import load_settings
 from moderation.errors import ConfigurationError
 from moderation.scoring.onnx import BUILTIN
 from moderation.seeds import seed
 
 app = typer.Typer(help="The model that scores: look at it, train it, measure it.", no_args_is_help=True)
+app.command("reference")(reference)
 Data = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of the public data sets (docs/model.md).")]
 Config = Annotated[Path | None, typer.Option("--config", help="Training recipe; seeds/training.toml when left out.")]
 Folder = Annotated[Path, typer.Option("--model", exists=True, file_okay=False, help="A model folder.", show_default="the one that ships")]
@@ -86,6 +88,7 @@ def export(
         texts=texts,
     )
     typer.echo(f"wrote {out}, {sum(p.stat().st_size for p in out.iterdir()) / 1e6:.1f} MB")
+    typer.echo(f"the reference of its scores is to be made anew: MODERATION_MODEL=onnx:{out} moderation model reference")
 
 
 @app.command()

@@ -37,7 +37,7 @@ def worker(settings: Settings, status: Status) -> Iterator[tuple["subprocess.Pop
     status.update("starting the worker")
     environment = {
         **os.environ,
-        "MODERATION_KAFKA_URL": settings.kafka_url.get_secret_value(),
+        "MODERATION_KAFKA_URL": settings.kafka_url,
         "MODERATION_REDIS_URL": settings.redis_url.get_secret_value(),
         "MODERATION_METRICS_PORT": str(settings.metrics_port),
         "MODERATION_SESSION_TIMEOUT": "6",  # a lone worker need not wait long for others to join

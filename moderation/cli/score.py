@@ -40,7 +40,7 @@ def score(
     if source is None and target is not None:
         raise typer.BadParameter("--output goes with --input")
     rows = list(_read(source)) if source else [{"id": str(i), "text": t} for i, t in enumerate(text or [], 1)]
-    found = asyncio.run(_score(make_scorer(load_settings()), rows, show=source is not None))
+    found = asyncio.run(score_rows(make_scorer(load_settings()), rows, show=source is not None))
     lines = [json.dumps({"id": r["id"], **_line(s)}) for r, s in zip(rows, found, strict=True)]
     if target is not None:
         _write(target, lines)
@@ -75,7 +75,7 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
         yield {"id": key, "text": given["text"], **context}
 
 
-async def _score(scorer: Scorer, rows: list[dict[str, Any]], *, show: bool) -> list[Scores]:
+async def score_rows(scorer: Scorer, rows: list[dict[str, Any]], *, show: bool) -> list[Scores]:
     """Scores in the order of the rows; nothing to read scores 0 throughout."""
     plain = [normalise(r["text"]).text for r in rows]
     contexts = [Context(title=normalise(r.get("article_title", "")).text, parent=normalise(r.get("parent", "")).text) for r in rows]

@@ -16,5 +16,5 @@ def worker() -> None:
     MODERATION_REDIS_URL. Start more workers of the same group to share the partitions.
     """
     settings = load_settings()
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, settings.secrets)
     raise typer.Exit(asyncio.run(work(settings)))

@@ -44,6 +44,10 @@ class Entry:
         assert self.item is not None
         return self.item
 
+    def category(self) -> str:
+        """What it was filed for."""
+        return facets(self.held()).category
+
     def fingerprint(self) -> str:
         """The digest of its words, after they are gone too."""
         return hashlib.sha256(self.item.comment.text.encode()).hexdigest()[:32] if self.item else self.digest

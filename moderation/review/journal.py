@@ -1,5 +1,6 @@
 """The queue's two streams: the audit of every step, and the outbox of verdicts that Kafka has not got yet. Contract, and the twin in memory."""
 
+from collections import Counter
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Protocol
@@ -8,13 +9,19 @@ import msgspec
 
 from moderation.events import Verdict
 
+# What can happen to an item.
+STEPS = (
+    "filed", "edited", "withdrawn", "deleted", "claimed", "lapsed", "released", "held", "due", "handed_off",
+    "resolved", "escalated", "undone", "erased", "expired",
+)  # fmt: skip
+
 
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One step of one item: who, what, when, before, after. No words of the comment."""
 
     event_id: str
     at: float  # Unix seconds, by the queue's clock
-    what: str  # filed edited withdrawn deleted claimed lapsed released held due handed_off resolved escalated undone erased expired
+    what: str  # one of STEPS
     who: str  # pseudonymous id of a moderator; empty for the machine
     comment_id: str
     before: str  # state
@@ -30,6 +37,13 @@ class Leadership(IntEnum):
     NO = 0  # another does
     GOES_ON = 1
     BEGUN = 2  # since now: what an earlier leader sent last is not known
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server that holds the queue takes, in bytes."""
+
+    used: int
+    limit: int  # what it may take; 0 when it does not say
 
 
 class Journal(Protocol):
@@ -53,6 +67,12 @@ class Journal(Protocol):
     async def unsent(self) -> int:
         """How many verdicts wait to be sent."""
 
+    async def steps(self) -> dict[str, int]:
+        """How many steps there have been, by `what`; the audit's trimming does not lessen them."""
+
+    async def memory(self) -> Memory | None:
+        """How full the server is; None where it does not tell."""
+
     async def close(self) -> None: ...
 
 
@@ -64,10 +84,12 @@ class MemoryJournal:
         self.verdicts: list[Verdict] = []
         self._kept = events
         self._leader: str | None = None
+        self._steps: Counter[str] = Counter()
 
     def record(self, event: AuditEvent) -> None:
         """Add a step."""
         self.events = [*self.events[-self._kept + 1 :], event]
+        self._steps[event.what] += 1
 
     async def audit(self, *, after: str = "", count: int = 1000) -> list[AuditEvent]:
         return [e for e in self.events if not after or int(e.event_id) > int(after)][:count]
@@ -88,6 +110,12 @@ class MemoryJournal:
 
     async def unsent(self) -> int:
         return len(self.verdicts)
+
+    async def steps(self) -> dict[str, int]:
+        return dict(self._steps)
+
+    async def memory(self) -> Memory | None:
+        return None
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -103,7 +103,9 @@ class MemoryQueue:
             return known.verdict
         entry = self._items.claimed(claim)
         now = self._items.now()
-        decided = made_verdict(self._items.next_id(), entry.id, entry.revision, verdict, claim.moderator, reason, now, max(0.0, now - entry.filed_at))
+        decided = made_verdict(
+            self._items.next_id(), entry.id, entry.revision, verdict, claim.moderator, reason, now, max(0.0, now - entry.filed_at), category=entry.category()
+        )
         self.journal.verdicts.append(decided)
         escalated = verdict is VerdictKind.ESCALATE
         was = entry.move(State.READY if escalated else State.RESOLVED)
@@ -124,7 +126,9 @@ class MemoryQueue:
             raise TooLate(comment_id)
         if old.verdict is VerdictKind.ESCALATE:
             entry.escalated = False
-        taken_back = made_verdict(self._items.next_id(), entry.id, entry.revision, old.verdict, moderator, old.reason, now, old.queue_seconds, old.verdict_id)
+        taken_back = made_verdict(
+            self._items.next_id(), entry.id, entry.revision, old.verdict, moderator, old.reason, now, old.queue_seconds, old.verdict_id, old.category
+        )
         self.journal.verdicts.append(taken_back)
         entry.verdict = None
         return self._items.lease(entry, moderator, lease, "undone", now, was)

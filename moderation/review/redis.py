@@ -80,8 +80,8 @@ class RedisQueue:
 
     async def resolve(self, claim: Claim, verdict: VerdictKind, reason: str | None = None) -> Verdict:
         row = await self._with_claim("resolve", claim, verdict.value, reason or "", self._retention, self._undo)
-        verdict_id, revision, seconds, at = map(text, row)
-        return made_verdict(verdict_id, _id(claim), int(revision), verdict, claim.moderator, reason, float(at), float(seconds))
+        verdict_id, revision, seconds, at, category = map(text, row)
+        return made_verdict(verdict_id, _id(claim), int(revision), verdict, claim.moderator, reason, float(at), float(seconds), category=category)
 
     async def undo(self, moderator: str, comment_id: str, *, lease: float = 600.0) -> Claim:
         row = _granted(comment_id, await self.scripts.one("undo", comment_id, moderator, lease, self._undo), revision=0)

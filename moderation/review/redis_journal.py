@@ -6,8 +6,9 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
+from moderation.errors import QueueRefused, QueueUnavailable
 from moderation.events import Verdict, VerdictKind
-from moderation.review.journal import AuditEvent, Leadership
+from moderation.review.journal import AuditEvent, Leadership, Memory
 from moderation.review.scripts import Scripts, text
 from moderation.review.verdicts import made_verdict
 
@@ -41,6 +42,17 @@ class RedisJournal:
 
     async def unsent(self) -> int:
         return int(await self._call(self._redis.xlen(self._outbox)))
+
+    async def steps(self) -> dict[str, int]:
+        row = await self._call(self._redis.hgetall(f"{self._scripts.prefix}:steps"))
+        return {what: int(count) for what, count in _named(row).items()}
+
+    async def memory(self) -> Memory | None:
+        try:
+            used, limit = await self._scripts.one("memory")
+        except (QueueRefused, QueueUnavailable):  # a user without the right to ask
+            return None
+        return Memory(used=int(used), limit=int(limit))
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -82,4 +94,5 @@ def _verdict(event_id: str, row: dict[str, str]) -> Verdict:
         float(row["at"]),
         float(row["seconds"]),
         row["undoes"] or None,
+        row.get("category"),
     )

@@ -15,8 +15,9 @@ def made_verdict(
     at: float,
     seconds: float,
     undoes: str | None = None,
+    category: str | None = None,
 ) -> Verdict:
-    """`at` in Unix seconds; `undoes` is the verdict that was taken back, if this event does so."""
+    """`at` in Unix seconds; `undoes` is the verdict that was taken back, if this event does so; `category` is what the item was filed for."""
     return Verdict(
         verdict_id=verdict_id,
         comment_id=comment_id,
@@ -29,4 +30,5 @@ def made_verdict(
         overturned=verdict is VerdictKind.APPROVE and undoes is None,
         undone=undoes is not None,
         undoes=undoes,
+        category=category or None,
     )

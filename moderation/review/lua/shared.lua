@@ -15,7 +15,7 @@
 -- {prefix}:author:A    zset    ID by expiry     comments with words here, of an author; and likewise
 -- {prefix}:replies:P   zset    ID by expiry     comments with the words of P as a quote
 -- {prefix}:audit       stream  every step       {prefix}:outbox  stream  verdicts for Kafka       {prefix}:leader  string  who relays them
--- {prefix}:clock       string  the latest time seen
+-- {prefix}:clock       string  the latest time seen                             {prefix}:steps   hash    how many steps, by what
 --
 -- States: ready leased held resolved passed deleted expired. Common ARGV: [1] seconds added to the server's clock (0 but in tests)  [2] audit events kept
 
@@ -39,6 +39,7 @@ local function audit(what, who, id, before, detail)
   local is = redis.call('HMGET', item_key(id), 'state', 'version', 'revision')
   redis.call('XADD', prefix .. ':audit', 'MAXLEN', '~', ARGV[2], '*', 'what', what, 'who', who, 'id', id, 'before', before or 'absent', 'after',
     is[1] or 'absent', 'version', is[2] or 0, 'revision', is[3] or 0, 'detail', detail or '')
+  redis.call('HINCRBY', prefix .. ':steps', what, 1)
 end
 
 local function refresh(bucket)

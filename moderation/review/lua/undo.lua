@@ -4,7 +4,7 @@
 -- Returns {words, quote, version, filed_at, claimed_at, until}, {'late'}, {'conflict', …}, or false when nothing is known of it
 
 local id, key, moderator = ARGV[3], item_key(ARGV[3]), ARGV[4]
-local is = redis.call('HMGET', key, 'state', 'verdict', 'decided_at', 'verdict_id', 'revision', 'reason', 'seconds', 'escalated')
+local is = redis.call('HMGET', key, 'state', 'verdict', 'decided_at', 'verdict_id', 'revision', 'reason', 'seconds', 'escalated', 'bucket')
 if not is[1] then return false end
 local open = is[1] == 'resolved' or (is[1] == 'ready' and is[2] == 'escalate')
 if not open then return conflict(id) end
@@ -19,5 +19,5 @@ redis.call('HDEL', key, unpack(DECIDED))
 redis.call('PERSIST', key)
 keep_words(id)
 redis.call('XADD', prefix .. ':outbox', '*', 'comment_id', id, 'revision', is[5], 'verdict', is[2], 'moderator', moderator, 'reason', is[6] or '',
-  'seconds', is[7], 'at', number(now), 'undone', '1', 'undoes', is[4])
+  'seconds', is[7], 'at', number(now), 'undone', '1', 'undoes', is[4], 'category', parts(is[9])[4])
 return lease(id, moderator, tonumber(ARGV[5]), 'undone', is[1])
