@@ -44,6 +44,7 @@ AUTHORED = frozenset(
         "dispatch",
         "voice",
         "figurative",
+        "street",
         "counter_speech",
         "functional",
         "plain",
