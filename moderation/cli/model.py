@@ -59,7 +59,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="Model folder to write.", show_default="the one that ships")] = BUILTIN,
     name: Annotated[str, typer.Option("--name", help="The model's name.")] = "moderation",
     fp32: Annotated[bool, typer.Option("--fp32", help="Leave the weights in float32.")] = False,
-    calibration: Annotated[Path | None, typer.Option("--calibration", help="JSON from `evaluate --calibrate`.")] = None,
+    calibration: Annotated[Path | None, typer.Option("--calibration", help="JSON from `calibrate`.")] = None,
 ) -> None:
     """Turn a trained folder, or a Detoxify checkpoint, into the int8 ONNX folder that the worker loads. Needs the train extra."""
     if (run is None) == (detoxify is None):
@@ -92,19 +92,32 @@ def export(
 
 
 @app.command()
+def calibrate(
+    data: Data,
+    model: Annotated[Path, typer.Option("--model", exists=True, file_okay=False, help="A model folder that was exported without a calibration.")],
+    out: Annotated[Path, typer.Option("--out", help="JSON file for `export --calibration`.")],
+    config: Config = None,
+) -> None:
+    """Fit on the valid folds what makes scores probabilities, and from where on a comment is read again. Needs the train extra."""
+    with _extra("train"):
+        from moderation.training.measure import calibration  # an extra
+    out.write_bytes(msgspec.json.format(msgspec.json.encode(calibration(config or seed("training.toml"), data, model))) + b"\n")
+    typer.echo(f"wrote {out}")
+
+
+@app.command()
 def evaluate(
     data: Data,
     model: Folder = BUILTIN,
     config: Config = None,
     fp32: Annotated[Path | None, typer.Option("--fp32", exists=True, file_okay=False, help="The same model in float32, to compare with.")] = None,
-    calibrate: Annotated[Path | None, typer.Option("--calibrate", help="Also fit a calibration on the valid folds, and write it here.")] = None,
     save: Annotated[bool, typer.Option("--save", help="Keep the figures beside the model as evaluation.json.")] = False,
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for reliability diagrams, an SVG each. Needs the bench extra.")] = None,
 ) -> None:
     """Measure a model folder on the valid and test folds: the tables of the model card. Needs the train extra."""
     with _extra("train"):
         from moderation.training.measure import measure  # an extra
-    result = measure(config or seed("training.toml"), data, model, fp32=fp32, calibrate=calibrate)
+    result = measure(config or seed("training.toml"), data, model, fp32=fp32)
     if save:
         (model / "evaluation.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
     if plots:

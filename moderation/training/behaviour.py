@@ -13,6 +13,7 @@ from moderation.training.report import Error, Kind
 
 TOXICITY, INCITEMENT = CATEGORIES.index("toxicity"), CATEGORIES.index("incitement")
 SHOWN = 8  # misread examples of each sort
+FEWEST = 5  # a kind with fewer examples has no line of its own
 
 
 def functional(examples: Sequence[Example], scores: Array) -> tuple[Kind, ...]:
@@ -37,7 +38,7 @@ def harmless(examples: Sequence[Example], scores: Array, threshold: float) -> tu
 def _kinds(rows: Sequence[tuple[str, bool]], whole: str) -> list[Kind]:
     names = sorted({kind for kind, _ in rows})
     split = [(whole, [fired for _, fired in rows]), *((name, [fired for kind, fired in rows if kind == name]) for name in names)]
-    return [Kind(kind=name, rows=len(fired), flagged=round(mean(fired), 4)) for name, fired in split if fired]
+    return [Kind(kind=name, rows=len(fired), flagged=round(float(np.mean(fired)), 4)) for name, fired in split if len(fired) >= FEWEST]
 
 
 def misread(examples: Sequence[Example], scores: Array) -> tuple[Error, ...]:

@@ -30,21 +30,22 @@ WANTED = (
     ("insult", "review", 0.03, None),
     ("obscene", "review", 0.02, None),
 )
-PER_SET = 800  # rows of a public set: enough for the figures, minutes instead of an hour
+PER_NEWS_SET, PER_SET = 800, 400  # rows of a public set: enough for the figures, minutes instead of an hour
 REREAD = 0.08  # share of news comments that may be read a second time
 
 
-def measure(config: Path, data: Path, folder: Path, *, fp32: Path | None = None, calibrate: Path | None = None) -> Report:
-    """Score the valid and test folds with a model folder, print and return the figures.
+def calibration(config: Path, data: Path, folder: Path) -> Calibration:
+    """What makes the scores of a model folder, exported without one, probabilities on the valid folds."""
+    valid = {s: _some(s, e) for s, e in _folds(load_recipe(config).phase, data, config.parent, "valid").items() if s not in CONTEXT}
+    return _calibration(valid, _score(OnnxScorer(folder), valid, {}))
 
-    `fp32` is the same model in float32, to compare with. With `calibrate` a Calibration is fitted on the valid folds and written there.
-    """
+
+def measure(config: Path, data: Path, folder: Path, *, fp32: Path | None = None) -> Report:
+    """Score the valid and test folds with a model folder, print and return the figures. `fp32` is the same model in float32, to compare with."""
     phases = load_recipe(config).phase
-    valid, test = ({s: _some(e) for s, e in _folds(phases, data, config.parent, name).items()} for name in ("valid", "test"))
+    valid, test = ({s: _some(s, e) for s, e in _folds(phases, data, config.parent, name).items()} for name in ("valid", "test"))
     scorer = OnnxScorer(folder)
     scored = _score(scorer, valid, test)
-    if calibrate is not None:
-        calibrate.write_bytes(msgspec.json.format(msgspec.json.encode(_calibration(valid, scored))) + b"\n")
     main = {s: e for s, e in valid.items() if s not in CONTEXT}
     result = evaluate.report(scorer.info.ref.version, main, test, scored, WANTED)
     review = {p.category: p.threshold for p in result.operating_points if p.action == "review"}
@@ -89,15 +90,16 @@ def _folds(phases: Sequence[Phase], data: Path, seeds: Path, name: str) -> dict[
     return {source: list(by_id.values()) for source, by_id in found.items() if by_id}
 
 
-def _some(examples: list[Example]) -> list[Example]:
-    """At most PER_SET, evenly spread."""
-    step = max(1, len(examples) // PER_SET)
-    return examples[::step][:PER_SET]
+def _some(source: str, examples: list[Example]) -> list[Example]:
+    """So many that minutes are enough, evenly spread; all of ours, and most news comments, which thresholds come from."""
+    most = len(examples) if source in AUTHORED | CONTEXT else PER_NEWS_SET if source in evaluate.NEWS else PER_SET
+    step = max(1, len(examples) // max(1, most))
+    return examples[::step][:most]
 
 
 def _calibration(valid: Mapping[str, Sequence[Example]], scored: Mapping[str, evaluate.Array]) -> Calibration:
     """(scale, shift) of each logit on all valid folds, (1, 0) where there are too few positives to tell; and from where on a comment is read again."""
-    sets = [(f"valid:{s}", e) for s, e in valid.items() if s not in CONTEXT]
+    sets = [(f"valid:{s}", e) for s, e in valid.items()]
     pairs = []
     for category in CATEGORIES:
         labels, scores = evaluate.gather(category, sets, scored)
