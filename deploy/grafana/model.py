@@ -76,6 +76,12 @@ MODEL = Board(
                 unit="cps",
                 queries={"unscored": "sum(rate(moderation_comments_unscored_total[$__rate_interval]))"},
             ),
+            Panel(
+                title="Model answers",
+                description="On while every worker's model scores; off when one refuses even a harmless text.",
+                unit="bool_on_off",
+                queries={"model": 'min(moderation_dependency_up{dependency="model"})'},
+            ),
         ],
         "Scores": [
             Panel(
