@@ -44,6 +44,10 @@ class Metrics:
         )
         self.worker_restarts = Gauge("moderation_worker_restarts", "Times this worker has started itself anew because it was stuck.", registry=r)
         self.dependency_up = Gauge("moderation_dependency_up", "1 when the last use of a dependency worked.", ["dependency"], registry=r)
+        self.web_requests = Counter("moderation_web_requests", "Requests answered by the web app, by route and status.", ["route", "status"], registry=r)
+        self.web_seconds = Histogram("moderation_web_seconds", "Seconds until the web app began its answer, by route.", ["route"], buckets=SECONDS, registry=r)
+        self.logins = Counter("moderation_logins", "Logins, by what became of them: entered, refused, locked.", ["outcome"], registry=r)
+        self.web_watchers = Gauge("moderation_web_watchers", "Browsers that listen for changes of the queue.", registry=r)
         self.model = Info("moderation_model", "The model that scores.", registry=r)
         self.policy = Info("moderation_policy", "The policy that decides.", registry=r)
 
