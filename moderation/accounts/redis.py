@@ -129,7 +129,7 @@ class RedisAccounts:
         return await guarded(run)
 
 
-def _row(account: Account) -> dict[str, str]:
+def _row(account: Account) -> dict[Any, Any]:
     return {
         "id": account.id,
         "name": account.name,

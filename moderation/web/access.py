@@ -25,8 +25,8 @@ async def identify(request: Request, parts: Parts) -> Principal | None:
     if given is not None:
         scheme, _, secret = given.partition(" ")
         return await parts.login.token(secret.strip()) if scheme.lower() == "bearer" and secret.strip() else None
-    secret = secret_of(request)
-    return await parts.login.whose(secret) if secret else None
+    cookie = secret_of(request)
+    return await parts.login.whose(cookie) if cookie else None
 
 
 async def _account(request: Request, parts: Annotated[Parts, wired]) -> Principal:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query
@@ -19,7 +19,7 @@ from moderation.web.work import figures
 
 PAGE = 1000
 MOST_STEPS = 200_000  # that one answer reads: some seconds
-_LINES = {200: {"description": "JSON lines, oldest first.", "content": {"application/x-ndjson": {}}}}
+_LINES: dict[int | str, dict[str, Any]] = {200: {"description": "JSON lines, oldest first.", "content": {"application/x-ndjson": {}}}}
 
 router = APIRouter(tags=["stats"])
 

@@ -13,7 +13,7 @@ from moderation.review.records import Claim, Status, Waiting
 from moderation.web.answers import AccountView, Counted, Erased, Listed, Me, Scored, SessionView, Step, Submitted, TokenMade, TokenView, Until, Work
 from moderation.web.problems import Problem
 
-RECORDS = (Comment, ReviewItem, Verdict, AuditEvent, Claim, Status, Waiting, Problem)
+RECORDS: tuple[type, ...] = (Comment, ReviewItem, Verdict, AuditEvent, Claim, Status, Waiting, Problem)
 RECORDS += (AccountView, Counted, Erased, Listed, Me, Scored, SessionView, Step, Submitted, TokenMade, TokenView, Until, Work)
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _MEANINGS = {
