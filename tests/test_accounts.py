@@ -129,7 +129,7 @@ async def test_the_right_password_opens_a_session(login: Login) -> None:
 @pytest.mark.parametrize(("name", "password"), [("anna", "wrong"), ("nobody", PASSWORD), ("anna", ""), ("anna\x00", PASSWORD), ("*", "*")])
 async def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(login: Login, name: str, password: str) -> None:
     await login.add("anna", Role.MODERATOR, PASSWORD)
-    with pytest.raises(LoginRefused, match="^name or password is wrong$"):
+    with pytest.raises(LoginRefused, match=r"^name or password is wrong$"):
         await login.enter(name, password)
 
 

@@ -19,6 +19,7 @@ from tests.makers import filing
 from tests.webbing import Web, build, closed, web_app
 
 API = "/api/v1"
+TWELVE = "one two three four five six seven eight nine ten eleven twelve"
 
 
 @pytest.fixture
@@ -176,7 +177,7 @@ async def test_more_than_can_be_scored_at_once_is_refused_with_when_to_come_agai
     queue, scorer = MemoryQueue(), Slow()
     web = build(queue, queue.journal, scorer=scorer, room=100)
     machine = await web.machine()
-    asked = [asyncio.create_task(machine.post(f"{API}/score", json={"text": "x" * 60})) for _ in range(3)]
+    asked = [asyncio.create_task(machine.post(f"{API}/score", json={"text": TWELVE})) for _ in range(3)]
     (refused, *_), _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
     assert problem(refused.result()) == (503, "overloaded")
     assert int(refused.result().headers["retry-after"]) >= 1

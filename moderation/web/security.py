@@ -1,5 +1,6 @@
 """What every request passes and every answer carries: size, origin, headers, figures. Pure ASGI, so that streams stay streams."""
 
+import contextlib
 import time
 from collections.abc import MutableMapping
 from typing import Any
@@ -43,6 +44,13 @@ class Guard:
             return
         began, answered = time.perf_counter(), False
 
+        reading = _Bounded(receive)
+
+        async def answering(message: Message) -> None:
+            # FastAPI takes a body that ends early for a broken one; what it says of it is not the reason.
+            if answered or not reading.too_much:
+                await sending(message)
+
         async def sending(message: Message) -> None:
             nonlocal answered
             if message["type"] == "http.response.start":
@@ -55,14 +63,11 @@ class Guard:
         if not _same_origin(request):
             await problem(request, 403, "cross-site", "a change must come from a page of this address")(scope, receive, sending)
             return
-        reading = _Bounded(receive)
         if _announced(request) > MOST_BYTES:
             reading.too_much = True
         else:
-            try:
-                await self._app(scope, reading, sending)
-            except _TooMuch:
-                reading.too_much = True
+            with contextlib.suppress(_TooMuch):
+                await self._app(scope, reading, answering)
         if reading.too_much and not answered:
             await problem(request, 413, "too-large", f"more than {MOST_BYTES} bytes", {"Connection": "close"})(scope, receive, sending)
 
@@ -89,6 +94,7 @@ class _Bounded:
         message = await self._receive()
         self._bytes += len(message.get("body", b""))
         if self._bytes > MOST_BYTES:
+            self.too_much = True
             raise _TooMuch
         return message
 
