@@ -24,7 +24,7 @@ from tests.makers import filing
 from tests.reviewing import Clock
 from tests.webbing import build
 
-EXAMPLES = 12  # of each route
+EXAMPLES = 8  # of each route
 # A stream has no end to wait for; what it tells is tested in test_web.py.
 SKIPPED = {"/api/v1/events"}
 

@@ -47,6 +47,7 @@ def program(name: str, settings: Settings) -> Iterator[tuple["subprocess.Popen[b
         "MODERATION_KAFKA_URL": settings.kafka_url.get_secret_value(),
         "MODERATION_REDIS_URL": settings.redis_url.get_secret_value(),
         "MODERATION_METRICS_PORT": str(settings.metrics_port),
+        "MODERATION_QUEUE_PREFIX": settings.queue_prefix,
         "MODERATION_WEB_HOST": settings.web_host,
         "MODERATION_WEB_PORT": str(settings.web_port),
         "MODERATION_WEB_COOKIES": settings.web_cookies,

@@ -33,8 +33,8 @@ def figures(steps: Sequence[AuditEvent], since: float, *, complete: bool) -> Wor
         decided=len(decided),
         hours=_hours(decided),
         moderators=dict(Counter(step.who for step in decided).most_common()),
-        seconds_p50=_quantile(waits, 0.5),
-        seconds_p95=_quantile(waits, 0.95),
+        seconds_p50=quantile(waits, 0.5),
+        seconds_p95=quantile(waits, 0.95),
         overturned=_overturned(final),
         categories={category: _overturned(steps) for category, steps in sorted(by_category.items())},
         complete=complete,
@@ -67,5 +67,6 @@ def _hours(decided: Sequence[AuditEvent]) -> tuple[Hour, ...]:
     return tuple(Hour(begin=begin, verdicts=dict(verdicts)) for begin, verdicts in sorted(found.items()))
 
 
-def _quantile(values: Sequence[float], share: float) -> float | None:
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """Of sorted values; None when there are none."""
     return values[min(len(values) - 1, int(len(values) * share))] if values else None
