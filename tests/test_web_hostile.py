@@ -71,7 +71,7 @@ async def test_over_tls_the_cookie_is_bound_to_it() -> None:
 async def test_a_change_by_cookie_needs_the_sessions_own_csrf_token(web: Web, token: str | None) -> None:
     moderator = await web.browser(Role.MODERATOR)
     del moderator.headers["x-csrf-token"]
-    headers = {} if token is None else {"x-csrf-token": token.encode()}
+    headers = httpx.Headers({} if token is None else {b"x-csrf-token": token.encode()})
     answer = await moderator.post(f"{API}/claim", json={}, headers=headers)
     assert (answer.status_code, name_of(answer)) == (403, "csrf")
     assert (await moderator.post("/logout", data={"csrf": "wrong"})).status_code == 403
@@ -99,7 +99,7 @@ async def test_another_sites_page_changes_nothing(web: Web, headers: dict[str, s
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Bearer wrong", "Basic YTpi", "Bearer mod_" + "x" * 5000, "Bearer é"])
 async def test_a_wrong_token_is_nobody_even_beside_a_good_cookie(web: Web, value: str) -> None:
     admin = await web.browser(Role.ADMIN)
-    answer = await admin.get(f"{API}/me", headers={"authorization": value.encode()})
+    answer = await admin.get(f"{API}/me", headers={b"authorization": value.encode()})
     assert (answer.status_code, name_of(answer)) == (401, "login-needed")
     assert answer.headers["www-authenticate"] == "Bearer"
 
