@@ -81,7 +81,7 @@ def twice(process: "subprocess.Popen[str]") -> None:
 )
 def test_ctrl_c_ends_the_demo_and_all_it_started(demo: "subprocess.Popen[str]", interrupt: Callable[["subprocess.Popen[str]"], None]) -> None:
     started = children(demo.pid)
-    assert len(started) == 3  # its broker, its Redis, its worker
+    assert len(started) == 4  # its broker, its Redis, its worker, its web app
     interrupt(demo)
     assert demo.wait(10) in {0, 130}
     assert [pid for pid in started if lives(pid)] == []
