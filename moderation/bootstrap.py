@@ -2,14 +2,19 @@
 
 import uuid
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 
+from fastapi import FastAPI
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from moderation.accounts.login import Login
+from moderation.accounts.passwords import Passwords
+from moderation.accounts.redis import RedisAccounts
 from moderation.broker.cluster import Cluster, Sasl
-from moderation.broker.publisher import Publisher
-from moderation.broker.topics import read_all
+from moderation.broker.publisher import KafkaPublisher, Publisher
+from moderation.broker.topics import ensure_topics, read_all
 from moderation.config import Settings
 from moderation.errors import ConfigurationError
 from moderation.metrics import Metrics
@@ -19,6 +24,7 @@ from moderation.review.connect import connect
 from moderation.review.journal import Journal
 from moderation.review.redis import RedisQueue
 from moderation.review.redis_journal import RedisJournal
+from moderation.scoring.batcher import Batcher
 from moderation.scoring.fake import FakeScorer
 from moderation.scoring.merged import MergedScorer
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
@@ -28,6 +34,10 @@ from moderation.seeds import seed
 from moderation.tls import client_context
 from moderation.training.data import typical_texts
 from moderation.training.detoxify import ready_folder
+from moderation.web.app import create_app
+from moderation.web.door import Door
+from moderation.web.hub import Hub
+from moderation.web.parts import Parts
 
 DAY = 86400.0
 MODEL_TIMEOUT = 5.0  # seconds for a probe
@@ -127,6 +137,59 @@ def _model_folder(settings: Settings) -> Path | None:
     if settings.model == "builtin":
         return BUILTIN
     return Path(settings.model.removeprefix("onnx:")) if settings.model.startswith("onnx:") else None
+
+
+def make_login(settings: Settings, redis: Redis | None = None) -> Login:
+    """Accounts, sessions and tokens, beside the queue; connects on first use. Raises ConfigurationError."""
+    return Login(
+        RedisAccounts(redis or make_redis(settings), prefix=settings.queue_prefix),
+        Passwords(),
+        idle=settings.session_idle_minutes * 60,
+        longest=settings.session_hours * 3600,
+        tries=settings.login_tries,
+        lock=settings.login_lock_minutes * 60,
+    )
+
+
+def make_web(settings: Settings) -> FastAPI:
+    """The web app; connects on first use, and loads the model when a text is first to be scored. Raises ConfigurationError or PolicyError."""
+    metrics, cluster = Metrics(), make_cluster(settings)
+    queue, journal, login = make_queue(settings), make_journal(settings), make_login(settings)
+    scoring, hub = Batcher(lambda: make_scorer(settings)), Hub(journal, metrics.web_watchers)
+    door = Door(KafkaPublisher(cluster), settings.comments_topic, lambda: _ensure_comments_topic(settings, cluster))
+
+    async def close() -> None:
+        for part in (hub, scoring, door, queue, journal, login.store):
+            await part.close()
+
+    return create_app(
+        Parts(
+            queue=queue,
+            journal=journal,
+            login=login,
+            scoring=scoring,
+            policy=make_policy(settings),
+            submit=door.submit,
+            hub=hub,
+            metrics=metrics,
+            lease=settings.lease_seconds,
+            secure=settings.web_cookies == "secure" or (settings.web_cookies == "auto" and not is_loopback(settings.web_host)),
+            close=close,
+        )
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Only this machine can reach it."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _ensure_comments_topic(settings: Settings, cluster: Cluster) -> None:
+    if settings.create_topics:
+        await ensure_topics(cluster, [settings.comments_topic], partitions=settings.partitions, replication=settings.replication)
 
 
 def _secret(value: SecretStr | None) -> str:

@@ -81,6 +81,19 @@ class Settings(BaseSettings):
     policy: Path | None = Field(None, description="The policy file; the default policy that ships when unset.")
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics, /livez and /readyz.")
     metrics_port: Port = Field(9108, description="Port of /metrics, /livez and /readyz; 0 picks a free one.")
+    web_host: str = Field("127.0.0.1", description="Address of the web app: console, login and JSON API.")
+    web_port: Port = Field(8080, description="Port of the web app; 0 picks a free one.")
+    web_cookies: Literal["auto", "secure", "plain"] = Field(
+        "auto", description="Whether browsers send the session over TLS only: secure, plain, or auto (plain only when the web app listens on loopback)."
+    )
+    web_proxies: str | None = Field(
+        None, min_length=1, description="Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, separated by commas; none when unset."
+    )
+    session_idle_minutes: Annotated[float, Field(gt=0)] = Field(120.0, description="Minutes without a request after which a login ends.")
+    session_hours: Annotated[float, Field(gt=0)] = Field(12.0, description="Hours after which a login ends, however busy it is.")
+    login_tries: int = Field(5, ge=1, description="Wrong passwords for a name until it is locked; ten times as many for an address.")
+    login_lock_minutes: Annotated[float, Field(gt=0)] = Field(15.0, description="Minutes in which the wrong passwords count, and until the lock ends.")
+    user_password: SecretStr | None = Field(None, description="The password for `moderation user add` and `moderation user passwd`, instead of asking.")
     queue_prefix: str = Field("moderation", pattern=r"^[A-Za-z0-9_.-]+$", description="Prefix of every Redis key.")
     lease_seconds: Seconds = Field(600.0, description="How long a moderator's claim lasts unless renewed.")
     undo_seconds: Annotated[float, Field(ge=0)] = Field(900.0, description="How long a verdict can be taken back; so long its text stays in Redis.")

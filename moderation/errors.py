@@ -9,7 +9,15 @@
     ├── TransientError              wait in place and try again; nothing is acknowledged
     │   ├── QueueUnavailable
     │   ├── BrokerUnavailable
-    │   └── ScorerUnavailable       the model refuses even a harmless text: the policy says who waits
+    │   ├── ScorerUnavailable       the model refuses even a harmless text: the policy says who waits
+    │   └── Overloaded              more asked at once than can be answered
+    ├── AccountError                a login, an account or a token
+    │   ├── UnknownAccount
+    │   ├── NameTaken
+    │   ├── BadName
+    │   ├── WeakPassword
+    │   ├── LoginRefused            name or password is wrong, or the account disabled: it is not said which
+    │   └── LockedOut               too many tries
     └── ReviewError                 a moderator's action that cannot be done
         ├── UnknownItem
         ├── TooLate                 to undo
@@ -80,6 +88,42 @@ class ScorerUnavailable(TransientError):
     """the model cannot score"""
 
     dependency = "model"
+
+
+class Overloaded(TransientError):
+    """too much is asked at once"""
+
+
+class AccountError(ModerationError):
+    """the account cannot be used so"""
+
+
+class UnknownAccount(AccountError):
+    """no such account"""
+
+
+class NameTaken(AccountError):
+    """there is an account of this name"""
+
+
+class BadName(AccountError):
+    """not a name for an account"""
+
+
+class WeakPassword(AccountError):
+    """not a safe password"""
+
+
+class LoginRefused(AccountError):
+    """name or password is wrong"""
+
+
+class LockedOut(AccountError):
+    """too many tries"""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"again in {seconds:.0f} s")
+        self.seconds = seconds  # until the next try
 
 
 class ReviewError(ModerationError):

@@ -3,12 +3,14 @@
 import contextlib
 import functools
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.service import until
@@ -35,7 +37,13 @@ def demo(request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[str]"]:
     assert process.stderr is not None
     started: list[int] = []
     try:
-        assert any("Ctrl-C ends it." in line for line in process.stderr)
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "Ctrl-C ends it." in line:
+                break
+        (console,) = re.findall(r"console +(http://\S+) +log in as demo with (\S+)", "".join(said))
+        assert logged_in(*console)
         started = [process.pid, *children(process.pid)]
         yield process
     finally:
@@ -44,6 +52,12 @@ def demo(request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[str]"]:
                 os.kill(pid, signal.SIGKILL)
         process.wait(10)
         process.stderr.close()
+
+
+def logged_in(address: str, password: str) -> bool:
+    """The web app is there, and takes the account that was printed."""
+    with httpx.Client(base_url=address) as browser:
+        return browser.post("/login", data={"name": "demo", "password": password}).headers["location"] == "/" and browser.get("/api/v1/counts").is_success
 
 
 def to_the_demo_alone(process: "subprocess.Popen[str]") -> None:
@@ -67,7 +81,7 @@ def twice(process: "subprocess.Popen[str]") -> None:
 )
 def test_ctrl_c_ends_the_demo_and_all_it_started(demo: "subprocess.Popen[str]", interrupt: Callable[["subprocess.Popen[str]"], None]) -> None:
     started = children(demo.pid)
-    assert len(started) == 3  # its broker, its Redis, its worker
+    assert len(started) == 4  # its broker, its Redis, its worker, its web app
     interrupt(demo)
     assert demo.wait(10) in {0, 130}
     assert [pid for pid in started if lives(pid)] == []

@@ -11,12 +11,16 @@ import msgspec
 import pytest
 from typer.main import get_command
 
+from moderation.accounts.roles import Capability
 from moderation.cli import app
 from moderation.config import PREFIX, Settings
 from moderation.events import Comment
+from moderation.review.memory import MemoryQueue
+from moderation.web.problems import NAMES
 from moderation.words import FILE as WORDS
 from tests.makers import decision
 from tests.test_prometheus import series
+from tests.webbing import build
 
 ROOT = Path(__file__).parent.parent
 PROSE = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -63,6 +67,20 @@ def test_every_command_named_exists(page: Path) -> None:
         assert command is not None, words
         for word in rest if hasattr(command, "commands") else []:
             assert word in command.commands, words
+
+
+def test_the_api_page_names_every_route_problem_and_capability() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    queue = MemoryQueue()
+    routes = {
+        f"`{method.upper()} {path.removeprefix('/api/v1')}`"
+        for path, methods in build(queue, queue.journal).app.openapi()["paths"].items()
+        for method in methods
+    }
+    assert len(routes) > 20
+    assert {route for route in routes if route not in text} == set()
+    assert {name for name in NAMES if f"`{name}`" not in text} == set()
+    assert {capability for capability in Capability if f"`{capability.value}`" not in text} == set()
 
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda p: p.name)

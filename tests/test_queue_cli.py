@@ -88,12 +88,7 @@ def test_erasing_by_comment_and_by_author(run: Run) -> None:
     assert "--comment or --author" in both.output
 
 
-def test_bench_prints_a_table_and_leaves_nothing(run: Run, redis_url: str) -> None:
-    found = run("bench", "-n", "1000", "--samples", "100")
-    assert found.exit_code == 0, found.output
-    for word in ("put", "claim", "resolve", "bytes of Redis memory an item"):
-        assert word in found.stdout
-
+def keys_left(redis_url: str) -> list[bytes]:
     async def left() -> list[bytes]:
         redis: Redis = Redis.from_url(redis_url)
         try:
@@ -101,4 +96,21 @@ def test_bench_prints_a_table_and_leaves_nothing(run: Run, redis_url: str) -> No
         finally:
             await redis.aclose()
 
-    assert asyncio.run(left()) == []
+    return asyncio.run(left())
+
+
+def test_bench_prints_a_table_and_leaves_nothing(run: Run, redis_url: str) -> None:
+    found = run("bench", "-n", "1000", "--samples", "100")
+    assert found.exit_code == 0, found.output
+    for word in ("put", "claim", "resolve", "bytes of Redis memory an item"):
+        assert word in found.stdout
+
+    assert keys_left(redis_url) == []
+
+
+def test_a_crowd_decides_every_item_once_and_leaves_nothing(run: Run, redis_url: str) -> None:
+    (found,) = lines(run("crowd", "-n", "300", "-m", "12", "--json", MODERATION_MODEL="fake"))
+    assert (found["decided"], found["decided_twice"]) == (300, 0)
+    assert 0 < found["claim_p50_ms"] <= found["claim_p95_ms"]
+    assert 0 < found["resolve_p50_ms"] <= found["resolve_p95_ms"]
+    assert keys_left(redis_url) == []

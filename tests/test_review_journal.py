@@ -127,3 +127,12 @@ async def test_words_that_are_gone_are_gone_where_others_quote_them(queue: Revie
     parent = (await queue.get("answer")).comment.parent
     assert parent is not None
     assert (parent.id, parent.text) == ("p1", None)
+
+
+async def test_the_newest_step_is_known_and_steps_name_the_category(subject: Subject) -> None:
+    assert await subject.journal.last() == ""
+    await subject.queue.apply([filing("c1", category="insult"), filing("c2", category="threat")])
+    await subject.queue.resolve(await subject.queue.take("m1", "c1"), VerdictKind.APPROVE)
+    found = await subject.journal.audit()
+    assert await subject.journal.last() == found[-1].event_id
+    assert [(e.what, e.category) for e in found] == [("filed", "insult"), ("filed", "threat"), ("claimed", "insult"), ("resolved", "insult")]

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from moderation.cli import bench, capacity, demo, dlq, model, policy, queue, score, stress, worker
+from moderation.cli import bench, capacity, demo, dlq, model, policy, queue, score, stress, token, user, web, worker
 from moderation.errors import ConfigurationError, ModerationError
 
 app = typer.Typer(
@@ -18,10 +18,13 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("worker")(worker.worker)
+app.command("web")(web.web)
 app.command("score")(score.score)
 app.command("stress")(stress.stress)
 app.command("bench")(bench.bench)
 app.command("capacity")(capacity.capacity)
+app.add_typer(user.app, name="user")
+app.add_typer(token.app, name="token")
 app.add_typer(policy.app, name="policy")
 app.add_typer(queue.app, name="queue")
 app.add_typer(dlq.app, name="dlq")

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from moderation.bootstrap import make_queue
+from moderation.cli.own_web import console_app
 from moderation.cli.rehearsal import DemoFailed, send_and_collect, tail, worker
 from moderation.cli.show import shown
 from moderation.config import PREFIX, Settings, load_settings
@@ -46,7 +47,7 @@ def demo(
         status = stack.enter_context(console.status("starting the broker and Redis"))
         kafka, redis = stack.enter_context(embedded_services())
         metrics = free_port()
-        settings = load_settings({**_ours(), "MODERATION_KAFKA_URL": kafka, "MODERATION_REDIS_URL": redis, "MODERATION_METRICS_PORT": str(metrics)})
+        settings = load_settings({**_ours(), "MODERATION_KAFKA_URL": kafka, "MODERATION_REDIS_URL": redis, "MODERATION_METRICS_PORT": str(metrics), **_web()})
         process, log = stack.enter_context(worker(settings, status))
         stack.callback(_let_it_stop)
         decisions = asyncio.run(send_and_collect(settings, comments, status, process, log))
@@ -60,6 +61,8 @@ def demo(
         _check(comments, decisions, waiting)
         if once:
             return
+        _, address, password = stack.enter_context(console_app(settings))
+        console.print(f"console   {address}   log in as demo with {password}")
         console.print(f"metrics   http://127.0.0.1:{metrics}/metrics   (also /livez, /readyz)")
         console.print(f"Kafka     {kafka}   topics {settings.comments_topic}, {settings.decisions_topic}, {settings.dead_letter_topic}")
         console.print(f"Redis     {redis}   try: MODERATION_REDIS_URL={redis} moderation queue peek --text")
@@ -73,6 +76,11 @@ def _let_it_stop() -> None:
     """From here on it ends, in bounded time; a second Ctrl-C must not leave a process behind."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _web() -> dict[str, str]:
+    """For this machine only, whatever the caller's own web app listens on."""
+    return {"MODERATION_WEB_HOST": "127.0.0.1", "MODERATION_WEB_PORT": str(free_port()), "MODERATION_WEB_COOKIES": "plain"}
 
 
 def _ours() -> dict[str, str]:

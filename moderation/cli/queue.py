@@ -1,4 +1,4 @@
-"""`moderation queue stats|peek|claims|decide|undo|erase|audit|bench`"""
+"""`moderation queue stats|peek|claims|decide|undo|erase|audit|bench|crowd`"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from moderation.bootstrap import make_queue
-from moderation.cli import audit, queue_bench
+from moderation.cli import audit, crowd, queue_bench
 from moderation.cli.show import shown
 from moderation.config import Settings, load_settings
 from moderation.events import Verdict, VerdictKind
@@ -21,6 +21,7 @@ T = TypeVar("T")
 app = typer.Typer(help="The review queue.", no_args_is_help=True)
 app.command("audit")(audit.audit)
 app.command("bench")(queue_bench.bench)
+app.command("crowd")(crowd.crowd)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 Site = Annotated[str | None, typer.Option("--site", help="Only of this site.")]
 Section = Annotated[str | None, typer.Option("--section", help="Only of this section.")]

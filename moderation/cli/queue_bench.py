@@ -52,11 +52,12 @@ async def _bench(depths: list[int], samples: int) -> Measured:
             bar = progress.add_task("filing", total=depths[-1])
             return await measure(RedisQueue(redis, prefix=prefix), memory, depths, samples=samples, progress=lambda n: progress.update(bar, completed=n))
     finally:
-        await _remove(redis, f"{{{prefix}}}:*")
+        await remove(redis, f"{{{prefix}}}:*")
         await redis.aclose()
 
 
-async def _remove(redis: Redis, pattern: str) -> None:
+async def remove(redis: Redis, pattern: str) -> None:
+    """Every key of a pattern."""
     keys: list[Any] = []
     async for key in redis.scan_iter(pattern, count=5000):
         keys.append(key)

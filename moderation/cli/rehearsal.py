@@ -35,16 +35,27 @@ class DemoFailed(ModerationError):
 def worker(settings: Settings, status: Status) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
     """A worker in a process of its own, as in production. Yields the process and its log."""
     status.update("starting the worker")
+    with program("worker", settings) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def program(name: str, settings: Settings) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+    """`moderation NAME` in a process of its own. Yields the process and its log."""
     environment = {
         **os.environ,
         "MODERATION_KAFKA_URL": settings.kafka_url,
         "MODERATION_REDIS_URL": settings.redis_url.get_secret_value(),
         "MODERATION_METRICS_PORT": str(settings.metrics_port),
+        "MODERATION_QUEUE_PREFIX": settings.queue_prefix,
+        "MODERATION_WEB_HOST": settings.web_host,
+        "MODERATION_WEB_PORT": str(settings.web_port),
+        "MODERATION_WEB_COOKIES": settings.web_cookies,
         "MODERATION_SESSION_TIMEOUT": "6",  # a lone worker need not wait long for others to join
     }
-    with tempfile.NamedTemporaryFile(prefix="moderation-worker-", suffix=".log") as log:
+    with tempfile.NamedTemporaryFile(prefix=f"moderation-{name}-", suffix=".log") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "moderation", "worker"],
+            [sys.executable, "-m", "moderation", name],
             env=environment,
             stdout=log,
             stderr=log,

@@ -1,6 +1,6 @@
 """Every Prometheus metric, named as a domain fact, with its buckets. Labels are few and never ids or text.
 
-One module a subject: stream.py, scoring.py, decisions.py, review.py, service.py; docs/metrics.md is written from them.
+One module a subject: stream.py, scoring.py, decisions.py, review.py, service.py, web.py; docs/metrics.md is written from them.
 """
 
 import time
@@ -14,9 +14,10 @@ from moderation.metrics.review import ReviewMetrics
 from moderation.metrics.scoring import ScoringMetrics
 from moderation.metrics.service import ServiceMetrics
 from moderation.metrics.stream import StreamMetrics
+from moderation.metrics.web import WebMetrics
 
 
-class Metrics(StreamMetrics, ScoringMetrics, DecisionMetrics, ReviewMetrics, ServiceMetrics):
+class Metrics(StreamMetrics, ScoringMetrics, DecisionMetrics, ReviewMetrics, ServiceMetrics, WebMetrics):
     """All metrics on one registry, so that a test can have its own."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:

@@ -142,6 +142,7 @@ class Entries:
                 after=entry.state,
                 version=entry.version,
                 revision=entry.revision,
+                category=facets(entry.item).category if entry.item else "",
                 detail=detail,
             )
         )

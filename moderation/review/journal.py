@@ -28,6 +28,7 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     after: str
     version: int
     revision: int
+    category: str = ""  # of the most urgent reason, while the item is there
     detail: str = ""  # the verdict and its reason; to whom; or a digest of the words (128 bits of SHA-256)
 
 
@@ -51,6 +52,9 @@ class Journal(Protocol):
 
     async def audit(self, *, after: str = "", count: int = 1000) -> list[AuditEvent]:
         """Steps in order, from the oldest kept, or after an event_id."""
+
+    async def last(self) -> str:
+        """The event_id of the newest step; empty when there is none."""
 
     async def trim(self, older_than: float) -> None:
         """Forget steps of more than `older_than` seconds ago."""
@@ -93,6 +97,9 @@ class MemoryJournal:
 
     async def audit(self, *, after: str = "", count: int = 1000) -> list[AuditEvent]:
         return [e for e in self.events if not after or int(e.event_id) > int(after)][:count]
+
+    async def last(self) -> str:
+        return self.events[-1].event_id if self.events else ""
 
     async def trim(self, older_than: float) -> None:
         newest = max((e.at for e in self.events), default=0.0)

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from moderation.errors import AlreadyDecided, ItemChanged, LeaseLost, TooLate, UnknownItem
 from moderation.events import ReviewItem, Verdict, VerdictKind
+from moderation.review.guard import guarded
 from moderation.review.packing import claimed, packed, unpacked
 from moderation.review.records import (
     FIRST_LEVEL,
@@ -91,13 +92,13 @@ class RedisQueue:
 
     async def get(self, comment_id: str) -> ReviewItem:
         keys = [f"{self.scripts.prefix}:{kind}:{comment_id}" for kind in ("text", "quote")]
-        words, quote = await self.scripts.guarded(lambda: cast(Awaitable[Any], self._redis.mget(keys)))
+        words, quote = await guarded(lambda: cast(Awaitable[Any], self._redis.mget(keys)))
         if words is None:
             raise UnknownItem(comment_id)
         return unpacked(words, quote or b"")
 
     async def status(self, comment_id: str) -> Status:
-        row = await self.scripts.guarded(lambda: cast(Awaitable[Any], self._redis.hgetall(f"{self.scripts.prefix}:item:{comment_id}")))
+        row = await guarded(lambda: cast(Awaitable[Any], self._redis.hgetall(f"{self.scripts.prefix}:item:{comment_id}")))
         if not row:
             raise UnknownItem(comment_id)
         known = {text(name): text(value) for name, value in row.items()}
@@ -142,7 +143,7 @@ class RedisQueue:
         return int(await self.scripts.one("expire", older_than, self._retention))
 
     async def ping(self) -> None:
-        await self.scripts.guarded(lambda: cast(Awaitable[Any], self._redis.ping()))
+        await guarded(lambda: cast(Awaitable[Any], self._redis.ping()))
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from moderation.errors import QueueRefused, QueueUnavailable
 from moderation.events import Verdict, VerdictKind
+from moderation.review.guard import guarded
 from moderation.review.journal import AuditEvent, Leadership, Memory
 from moderation.review.scripts import Scripts, text
 from moderation.review.verdicts import made_verdict
@@ -25,6 +26,10 @@ class RedisJournal:
     async def audit(self, *, after: str = "", count: int = 1000) -> list[AuditEvent]:
         rows = await self._call(self._redis.xrange(self._audit, min=f"({after}" if after else "-", count=count))
         return [_event(text(event_id), _named(row)) for event_id, row in rows]
+
+    async def last(self) -> str:
+        rows = await self._call(self._redis.xrevrange(self._audit, count=1))
+        return text(rows[0][0]) if rows else ""
 
     async def trim(self, older_than: float) -> None:
         await self._call(self._redis.xtrim(self._audit, minid=f"{round((time.time() - older_than) * 1000)}"))
@@ -61,7 +66,7 @@ class RedisJournal:
         async def run() -> Any:
             return await call
 
-        return await self._scripts.guarded(run)
+        return await guarded(run)
 
 
 def _named(row: Any) -> dict[str, str]:
@@ -79,6 +84,7 @@ def _event(event_id: str, row: dict[str, str]) -> AuditEvent:
         after=row["after"],
         version=int(row["version"]),
         revision=int(row["revision"]),
+        category=row.get("category", ""),  # not in steps of before there was one
         detail=row["detail"],
     )
 

@@ -1,32 +1,15 @@
-"""Running the Lua scripts of the review queue; what a server in trouble says becomes QueueUnavailable."""
+"""Running the Lua scripts of the review queue."""
 
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import (
-    ClusterDownError,
-    MovedError,
-    NoPermissionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisClusterException,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
+from redis.exceptions import NoScriptError
 
-from moderation.errors import QueueRefused, QueueUnavailable
+from moderation.review.guard import guarded
 
-T = TypeVar("T")
 _LUA = Path(__file__).parent / "lua"
-# Answers of a server that will be well again, or be mended while we wait: full, a replica that was promoted, a cluster that moves, a user
-# without rights. The client has classes for some, and leaves their code out of the message; it knows the others by their code alone.
-_PASSING = (NoPermissionError, OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError, MovedError)
-_PASSING_CODE = re.compile(r"\b(NOPERM|ACL|OOM|LOADING|READONLY|MASTERDOWN|BUSY|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS)\b")
 
 
 def _source(path: Path, shared: str) -> str:
@@ -56,10 +39,10 @@ class Scripts:
         if not calls:
             return []
         try:
-            return await self.guarded(lambda: self._run(calls))
+            return await guarded(lambda: self._run(calls))
         except NoScriptError:  # a server that was restarted has forgotten them
             self._hashes.clear()
-            return await self.guarded(lambda: self._run(calls))
+            return await guarded(lambda: self._run(calls))
 
     async def _run(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         for script in {call[0] for call in calls} - self._hashes.keys():
@@ -70,25 +53,6 @@ class Scripts:
                 # By its name: a cluster's pipeline has no evalsha of its own.
                 pipe.execute_command("EVALSHA", self._hashes[script], 1, self.prefix, offset(), audit_events, *args)
             return await pipe.execute()
-
-    async def guarded(self, call: Callable[[], Awaitable[T]]) -> T:
-        """The call's answer. Raises QueueUnavailable when the server cannot give one now."""
-        try:
-            return await call()
-        except NoScriptError:
-            raise
-        except ResponseError as error:
-            said = _said(error)
-            if isinstance(error, _PASSING) or _PASSING_CODE.search(said):
-                raise QueueUnavailable(f"{type(error).__name__}: {said}") from None
-            raise QueueRefused(said) from None
-        except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
-            raise QueueUnavailable(type(error).__name__) from None
-
-
-def _said(error: ResponseError) -> str:
-    """The server's own words. Before them a pipeline's error quotes the command, and with it the comment."""
-    return str(error).rpartition("of pipeline caused error: ")[2]
 
 
 def text(value: bytes | str) -> str:

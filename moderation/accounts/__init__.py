@@ -1,0 +1,1 @@
+"""Who may do what: accounts, sessions, tokens, roles. Kept in Redis beside the queue; names never leave it, ids do."""

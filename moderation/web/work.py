@@ -1,0 +1,72 @@
+"""Figures of the moderators' work, from steps of the audit."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from moderation.review.journal import AuditEvent
+from moderation.web.answers import Hour, Rate, Work
+
+HOUR = 3600.0
+Z = 1.96  # 95%
+
+
+def figures(steps: Sequence[AuditEvent], since: float, *, complete: bool) -> Work:
+    """What was decided since then (Unix seconds). A verdict that was taken back does not count."""
+    filed: dict[str, float] = {}
+    stand: dict[str, list[AuditEvent]] = {}  # by comment: verdicts that stand
+    for step in steps:
+        if step.what == "filed":
+            filed[step.comment_id] = step.at
+        elif step.what in {"resolved", "escalated"}:
+            stand.setdefault(step.comment_id, []).append(step)
+        elif step.what == "undone" and stand.get(step.comment_id):
+            stand[step.comment_id].pop()
+    decided = [step for verdicts in stand.values() for step in verdicts]
+    final = [step for step in decided if step.what == "resolved"]
+    waits = sorted(step.at - filed[step.comment_id] for step in final if step.comment_id in filed)
+    by_category: dict[str, list[AuditEvent]] = {}
+    for step in final:
+        by_category.setdefault(step.category, []).append(step)
+    return Work(
+        since=since,
+        decided=len(decided),
+        hours=_hours(decided),
+        moderators=dict(Counter(step.who for step in decided).most_common()),
+        seconds_p50=quantile(waits, 0.5),
+        seconds_p95=quantile(waits, 0.95),
+        overturned=_overturned(final),
+        categories={category: _overturned(steps) for category, steps in sorted(by_category.items())},
+        complete=complete,
+    )
+
+
+def verdict_of(step: AuditEvent) -> str:
+    """approve, reject or escalate."""
+    return "escalate" if step.what == "escalated" else step.detail.partition(" ")[0]
+
+
+def wilson(part: int, whole: int) -> Rate:
+    """A share with its 95% interval (Wilson 1927); the whole range when nothing is known."""
+    if not whole:
+        return Rate(part=0, whole=0, rate=0.0, low=0.0, high=1.0)
+    share, square = part / whole, Z * Z / whole
+    middle, half = share + square / 2, Z * math.sqrt(share * (1 - share) / whole + square / (4 * whole))
+    low, high = ((middle + sign * half) / (1 + square) for sign in (-1, 1))
+    return Rate(part=part, whole=whole, rate=share, low=max(0.0, low), high=min(1.0, high))
+
+
+def _overturned(final: Sequence[AuditEvent]) -> Rate:
+    return wilson(sum(verdict_of(step) == "approve" for step in final), len(final))
+
+
+def _hours(decided: Sequence[AuditEvent]) -> tuple[Hour, ...]:
+    found: dict[float, Counter[str]] = {}
+    for step in decided:
+        found.setdefault(step.at // HOUR * HOUR, Counter())[verdict_of(step)] += 1
+    return tuple(Hour(begin=begin, verdicts=dict(verdicts)) for begin, verdicts in sorted(found.items()))
+
+
+def quantile(values: Sequence[float], share: float) -> float | None:
+    """Of sorted values; None when there are none."""
+    return values[min(len(values) - 1, int(len(values) * share))] if values else None
