@@ -44,4 +44,4 @@ def test_nothing_is_no_figure() -> None:
 @pytest.mark.parametrize(("part", "whole", "low", "high"), [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)])
 def test_the_interval_is_wilsons(part: int, whole: int, low: float, high: float) -> None:
     found = wilson(part, whole)
-    assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+    assert [found.low, found.high] == pytest.approx([low, high], abs=1e-4)
