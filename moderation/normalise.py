@@ -66,7 +66,8 @@ def normalise(text: str) -> Normalised:
         # Zero-width characters may have hidden a mixed word from the first pass.
         folded.replace(_MIXED_SCRIPT_WORD, lambda m: m[0].translate(_LOOKALIKES))
     folded.replace(_CONTROL, lambda _: "")
-    folded.replace(_STRETCHED_WORD, _shorten)
+    if folded.has(_STRETCHED):  # quicker to tell
+        folded.replace(_STRETCHED_WORD, _shorten)
     folded.replace(_SHOUTED, lambda m: m[1] * 3)
     folded.replace(_SPELLED_OUT, lambda m: m[0].replace(m[1], ""))
     folded.replace(_LEET_WORD, _unleet)
@@ -81,6 +82,9 @@ class _Folding:
         self._length = len(text)
         self._text = text
         self._offsets: list[int] | None = None
+
+    def has(self, pattern: re.Pattern[str]) -> bool:
+        return pattern.search(self._text) is not None
 
     def replace(self, pattern: re.Pattern[str], new: Callable[[re.Match[str]], str]) -> None:
         if pattern.search(self._text) is None:

@@ -30,7 +30,7 @@ WANTED = (
     ("insult", "review", 0.03, None),
     ("obscene", "review", 0.02, None),
 )
-PER_NEWS_SET, PER_SET = 800, 400  # rows of a public set: enough for the figures, minutes instead of an hour
+PER_NEWS_SET, PER_SET = 800, 300  # rows of a public set: enough for the figures, minutes instead of an hour
 REREAD = 0.08  # share of news comments that may be read a second time
 
 

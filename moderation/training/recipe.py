@@ -109,16 +109,22 @@ def _shuffled(rows: Sequence[Example], chooser: random.Random) -> list[Example]:
 
 
 @lru_cache(maxsize=64)
+def _loaded(path: Path) -> tuple[Example, ...]:
+    """A file that many phases draw from is read and normalised once."""
+    return tuple(load(path))
+
+
+@lru_cache(maxsize=64)
 def _all(source: Source, data: Path, seeds: Path) -> tuple[Example, ...]:
     """Every judged example of a source, all folds."""
     try:
         if source.file:
-            rows = load(data / source.file)
+            rows = list(_loaded(data / source.file))
         elif source.seeds:
             paths = sorted(seeds.glob(source.seeds))
             if not paths:
                 raise ConfigurationError(f"no file {seeds / source.seeds}")
-            rows = [e for path in paths for e in load(path)]
+            rows = [e for path in paths for e in _loaded(path)]
         elif source.labels and source.category in CATEGORIES:
             labels = read_label_file(seeds / source.labels)
             rows = [e for name in source.of for e in load_labelled(data / name, labels, source.category)]
