@@ -33,8 +33,11 @@ OVERLAP = 32
 class OnnxScorer:
     """Keeps the Scorer contract with a model folder."""
 
-    def __init__(self, folder: Path = BUILTIN, threads: int = 0, on_progress: Callable[[], None] = lambda: None) -> None:
-        """`on_progress` is called after every run of the model, in the scorer's thread: a batch of long texts takes many."""
+    def __init__(self, folder: Path = BUILTIN, threads: int = 0, on_progress: Callable[[], None] = lambda: None, *, all_facets: bool = False) -> None:
+        """`on_progress` is called after every run of the model, in the scorer's thread: a batch of long texts takes many.
+
+        With `all_facets` those that the model card hides are shown too, to measure them.
+        """
         try:
             card = msgspec.json.decode((folder / "model.json").read_bytes(), type=ModelCard)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -43,7 +46,7 @@ class OnnxScorer:
             raise ConfigurationError(f"MODERATION_MODEL: {folder} holds no model that loads ({type(error).__name__})") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._card = card
+        self._card = msgspec.structs.replace(card, hidden_facets=()) if all_facets else card
         self._info = _info(card, folder)
         pad = self._tokenizer.token_to_id("<pad>") or self._tokenizer.token_to_id("[PAD]") or 0
         self._runs = Runs(session, card, pad, on_progress)
@@ -93,7 +96,7 @@ class OnnxScorer:
             values, spans = windows.merge(self._card.categories, of_text, rows, offsets)
             inciting = [row[self._incitement] for row in rows] if "incitement" in self._card.categories else [0.0]
             top = inciting.index(max(inciting))
-            shown = facets_of(self._card.facets, facets[at + top], values["incitement"]) if self._card.facets else {}
+            shown = facets_of(self._card.facets, self._card.hidden_facets, facets[at + top], values["incitement"]) if self._card.facets else {}
             results.append(Scores(values=values, spans=spans, tokens=len(of_ids), facets=shown))
             best.append(of_text[top])
             at += len(of_text)
@@ -113,7 +116,7 @@ class OnnxScorer:
         scores, facets = self._runs(pieces)
         for row, i in enumerate(unsure):
             score = float(scores[row, self._incitement])
-            found[i] = reread(found[i], score, facets_of(self._card.facets, facets[row], score))
+            found[i] = reread(found[i], score, facets_of(self._card.facets, self._card.hidden_facets, facets[row], score))
         return found
 
     @property

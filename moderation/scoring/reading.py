@@ -11,13 +11,14 @@ from moderation.events import Scores
 FACETS_FROM = 0.1
 
 
-def facets_of(facets: Mapping[str, Sequence[str]], shares: Any, incitement: float) -> dict[str, str]:
-    """The likeliest value of each facet, from the row of shares of all values in turn; empty where incitement is out of the question."""
+def facets_of(facets: Mapping[str, Sequence[str]], hidden: Sequence[str], shares: Any, incitement: float) -> dict[str, str]:
+    """The likeliest value of each facet that is not hidden, from the row of shares of all values in turn; empty where incitement is out of the question."""
     if incitement < FACETS_FROM:
         return {}
     found, at = {}, 0
     for facet, values in facets.items():
-        found[facet] = values[int(shares[at : at + len(values)].argmax())]
+        if facet not in hidden:
+            found[facet] = values[int(shares[at : at + len(values)].argmax())]
         at += len(values)
     return found
 

@@ -45,6 +45,7 @@ AUTHORED = frozenset(
         "voice",
         "figurative",
         "street",
+        "state",
         "counter_speech",
         "functional",
         "plain",

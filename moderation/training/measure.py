@@ -44,7 +44,7 @@ def measure(config: Path, data: Path, folder: Path, *, fp32: Path | None = None)
     """Score the valid and test folds with a model folder, print and return the figures. `fp32` is the same model in float32, to compare with."""
     phases = load_recipe(config).phase
     valid, test = ({s: _some(s, e) for s, e in _folds(phases, data, config.parent, name).items()} for name in ("valid", "test"))
-    scorer = OnnxScorer(folder)
+    scorer = OnnxScorer(folder, all_facets=True)
     scored = _score(scorer, valid, test)
     main = {s: e for s, e in valid.items() if s not in CONTEXT}
     result = evaluate.report(scorer.info.ref.version, main, test, scored, WANTED)
@@ -92,7 +92,7 @@ def _folds(phases: Sequence[Phase], data: Path, seeds: Path, name: str) -> dict[
 
 def _some(source: str, examples: list[Example]) -> list[Example]:
     """So many that minutes are enough, evenly spread; all of ours, and most news comments, which thresholds come from."""
-    most = len(examples) if source in AUTHORED | CONTEXT else PER_NEWS_SET if source in evaluate.NEWS else PER_SET
+    most = len(examples) if source in AUTHORED | CONTEXT | {"elsewhere"} else PER_NEWS_SET if source in evaluate.NEWS else PER_SET
     step = max(1, len(examples) // max(1, most))
     return examples[::step][:most]
 

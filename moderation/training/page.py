@@ -35,7 +35,8 @@ under `seeds/` and the weights are ours, under the project's licence (Apache-2.0
   over spans.
 - The examples by which incitement is measured were written by the same project as those it was trained on; a newsroom's own comments will differ. Watch the
   overturn rate.
-- The facets (speech act, severity, target, exemption) are a hint for the moderator, not a finding.
+- The facets that the model has heads for (speech act, severity, target, exemption) are named right no more often than their commonest value would be, so none
+  is shown.
 - Title and parent are read only where the text alone leaves the model unsure; what they add is for a person to decide, and never holds a comment back.
 """
 
@@ -72,7 +73,11 @@ def _pairs(report: Report) -> str:
     if context:
         text += "\nWhere only title or parent decide, in pairs that share their text"
         text += f" ({report.reread:.1%} of news comments would be read twice):\n{context}\n"
-    return text + (f"\nFacets named right, where the model shows any:\n{facets}\n" if facets else "")
+    return text + (
+        f"\nFacets named right, where incitement is at least 0.1 (not shown when that is no more than the commonest value would be):\n{facets}\n"
+        if facets
+        else ""
+    )
 
 
 def _calibration(report: Report) -> str:
