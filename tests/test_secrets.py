@@ -40,6 +40,8 @@ def environment(name: str, folder: Path, kafka: int, redis: int) -> dict[str, st
         "kafka_key_password": {**reached, **there, **tls, "MODERATION_KAFKA_KEY_PASSWORD": CANARY},
         "kafka_password": {**reached, **there, **sasl, "MODERATION_KAFKA_PASSWORD": CANARY},
         "redis_sentinel_password": {**reached, **sentinel, "MODERATION_REDIS_SENTINEL_PASSWORD": CANARY},
+        # Not the worker's; it fails for want of a broker.
+        "user_password": {**reached, **there, "MODERATION_KAFKA_URL": "kafka://127.0.0.1:1", "MODERATION_USER_PASSWORD": CANARY},
         "redis_url": {**reached, "MODERATION_REDIS_URL": f"redis://u:{QUOTED}@127.0.0.1:{redis}/0"},
     }[name]
 
