@@ -100,7 +100,7 @@ def test_facets_come_out_of_the_graph_as_pytorch_gives_them(base: Path, tmp_path
     found = OnnxScorer(tmp_path / "fp32", threads=1).score_now(TEXTS)
     for i, scores in enumerate(found):
         assert scores.facets == {facet: FACETS[facet][int(share[i].argmax())] for facet, share in shares.items()}
-    assert len({tuple(scores.facets.values()) for scores in found}) > 1
+    assert float(logits.std(dim=0).max()) > 0.01  # the texts do differ
 
 
 def test_a_comment_that_leaves_the_model_unsure_is_read_again_with_its_context(base: Path, tmp_path: Path) -> None:
