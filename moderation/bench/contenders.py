@@ -40,7 +40,7 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     kind: str
-    folder: Path
+    folder: str
     batch: int  # texts a call
     limit: int | None = None  # at most so many of the texts: slow ones need not read all
     threads: int = 0
@@ -93,7 +93,7 @@ def _latency(score: Score, texts: Sequence[str], size: int) -> Latency:
 def _onnx(contender: Contender) -> Score:
     from moderation.scoring.onnx import OnnxScorer  # here, so that the import is part of the start
 
-    return OnnxScorer(contender.folder, contender.threads).score_now
+    return OnnxScorer(Path(contender.folder), contender.threads).score_now
 
 
 def _detoxify(contender: Contender) -> Score:
@@ -102,7 +102,7 @@ def _detoxify(contender: Contender) -> Score:
     from moderation.training.detoxify import load_detoxify
 
     torch.set_num_threads(contender.threads or os.cpu_count() or 1)
-    model = load_detoxify(str(contender.folder))
+    model = load_detoxify(contender.folder)
     one = contender.batch == 1
     predict: Score = lambda texts: model.predict(texts[0] if one else list(texts))  # noqa: E731  # typed
     return predict

@@ -77,7 +77,7 @@ def _contenders(model: Path, folder: Path, threads: int) -> list[Contender]:
 
         detoxify_checkpoint(model, folder / "checkpoint")
         for batch in (1, 32):
-            found.append(Contender(name=f"detoxify-{batch}", kind="detoxify", folder=folder / "checkpoint", batch=batch, limit=SLOW, threads=threads))
+            found.append(Contender(name=f"detoxify-{batch}", kind="detoxify", folder=str(folder / "checkpoint"), batch=batch, limit=SLOW, threads=threads))
     else:
         typer.echo("moderation: no Detoxify rows: pip install 'moderation[detoxify]'", err=True)
     if not importlib.util.find_spec("onnx"):
@@ -85,12 +85,12 @@ def _contenders(model: Path, folder: Path, threads: int) -> list[Contender]:
     from moderation.training.fp32 import fp32_folder
 
     fp32_folder(model, folder / "fp32")
-    found.append(Contender(name="fp32", kind="onnx", folder=folder / "fp32", batch=128, limit=4 * SLOW, threads=threads))
-    return [*found, Contender(name="int8", kind="onnx", folder=model, batch=128, threads=threads)]
+    found.append(Contender(name="fp32", kind="onnx", folder=str(folder / "fp32"), batch=128, limit=4 * SLOW, threads=threads))
+    return [*found, Contender(name="int8", kind="onnx", folder=str(model), batch=128, threads=threads)]
 
 
 def _by_length(model: Path, words: int, threads: int) -> ByLength:
-    contender = Contender(name="int8", kind="onnx", folder=model, batch=64, limit=64, threads=threads)
+    contender = Contender(name="int8", kind="onnx", folder=str(model), batch=64, limit=64, threads=threads)
     return ByLength(words=words, comments_per_second=timed(contender, of_length(words, 64)).comments_per_second)
 
 

@@ -48,7 +48,7 @@ def capacity(
 
 def _measured() -> float:
     with Console(stderr=True).status("timing the model on one core"):
-        return timed(Contender(name="int8", kind="onnx", folder=BUILTIN, batch=64, limit=TEXTS, threads=1), news_like(TEXTS)).comments_per_second
+        return timed(Contender(name="int8", kind="onnx", folder=str(BUILTIN), batch=64, limit=TEXTS, threads=1), news_like(TEXTS)).comments_per_second
 
 
 def _from_bench(path: Path) -> float:
