@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 
-.PHONY: help demo test check format docs dashboards pictures kafka test-kafka test-train clean
+.PHONY: help demo test check format docs dashboards pictures kafka test-kafka test-alerts test-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -44,7 +44,10 @@ kafka: ## start one Apache Kafka broker on 127.0.0.1:9092 (needs Java and Maven)
 test-kafka: $(VENV)/.dev ## on Apache Kafka and Redis: acceptance, security and faults (needs Java, Maven, redis-server and prometheus)
 	@! command -v java >/dev/null || ! command -v mvn >/dev/null || deploy/kafka/start --fetch
 	@MODERATION_TEST_KAFKA=apache $(BIN)/python -m pytest -n 2 tests/test_acceptance.py tests/test_broker.py tests/test_dlq.py tests/test_stress.py $(ARGS)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m faults $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m faults --ignore tests/test_alerts.py $(ARGS)
+
+test-alerts: $(VENV)/.dev ## every alert seen firing and clearing on a real Prometheus: wants a machine that does nothing else
+	@$(BIN)/python -m pytest -m faults tests/test_alerts.py $(ARGS)
 
 test-train: $(VENV)-train/.ready ## the tests that need PyTorch: training, export, the Detoxify checkpoint
 	@$(VENV)-train/bin/python -m pytest -m train $(ARGS)
