@@ -65,7 +65,7 @@ def panel_series(url: str, panel: Mapping[str, Any], seconds: float, rate_interv
         with urlopen(f"{url}/api/v1/query_range?{urlencode(asked)}", timeout=30) as answer:  # noqa: S310  # the address the operator gave
             rows = json.load(answer)["data"]["result"]
         for row in rows:
-            legend = re.sub(r"\{\{(\w+)\}\}", lambda m, row=row: row["metric"].get(m[1], ""), target["legendFormat"])  # type: ignore[misc]
+            legend = re.sub(r"\{\{(\w+)\}\}", lambda m, row=row: row["metric"].get(m[1], ""), target["legendFormat"])  # type: ignore[misc]  # mypy knows no default of a lambda
             points = [(float(at) - end, float(value)) for at, value in row["values"] if math.isfinite(float(value))]
             if points:
                 found[legend] = points
