@@ -130,8 +130,14 @@ class Service:
         finally:
             await journal.close()
 
-    async def letters(self) -> list[Message]:
-        return [m async for m in read_all(make_cluster(self.settings), self.settings.dead_letter_topic)]
+    async def letters(self, count: int = 0) -> list[Message]:
+        """The dead letters, as soon as there are `count`: their events may be in a partition that is read last."""
+
+        async def enough() -> list[Message] | None:
+            found = [m async for m in read_all(make_cluster(self.settings), self.settings.dead_letter_topic)]
+            return found if len(found) >= count else None
+
+        return await until(enough, f"{count} dead letters")
 
     async def waiting(self) -> list[Waiting]:
         queue = make_queue(self.settings)

@@ -1,6 +1,6 @@
 """A worker that stalls in its first life and is well in the next:  python -m tests.stalling FAULT MARKER
 
-FAULT `consumer`: after 30 events Faust's consumer pauses its partitions and never resumes them.
+FAULT `consumer`: after 30 events Faust's consumer stops to fetch and never goes on; what it has handed over already is still worked on.
 FAULT `scorer`: after 30 texts a call of the scorer never returns.
 MARKER is a file that is there once the worker has stalled.
 """
@@ -42,7 +42,7 @@ class StuckScorer(FakeScorer):
 
 
 def pausing(marker: Path) -> None:
-    """Have Faust's events pause the consumer."""
+    """Have Faust's events stop the consumer's flow, as it does while it waits for a rebalance to end."""
     acknowledge: Callable[[Any], bool] = faust.Event.ack
     seen = 0
 
@@ -50,9 +50,8 @@ def pausing(marker: Path) -> None:
         nonlocal seen
         seen += 1
         if seen == AFTER:
+            event.app.consumer.stop_flow()
             marker.touch()
-            event.app.consumer.pause_partitions(event.app.consumer.assignment())
-            event.app.flow_control.clear()
         return acknowledge(event)
 
     faust.Event.ack = ack  # type: ignore[method-assign, assignment]  # the fault itself

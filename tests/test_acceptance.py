@@ -98,7 +98,7 @@ async def test_bad_input_is_dead_lettered_and_the_stream_goes_on(service: Servic
     assert by_id["empty", 1, False].reasons[0].rule == "empty"
     assert by_id["flagged", 2, False].action is Action.REVIEW
     assert [(w.item.comment.comment_id, w.item.comment.revision) for w in await service.waiting()] == [("flagged", 2)]
-    letters = await service.letters()
+    letters = await service.letters(5)
     assert sorted(m.headers["reason"].decode() for m in letters) == sorted([*bad, "text_too_long"])
     assert {m.value for m in letters} >= set(bad.values())
 

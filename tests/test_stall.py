@@ -125,9 +125,10 @@ async def test_a_worker_that_stands_still_starts_itself_anew_and_loses_nothing(s
     await service.send(comments(300))
     worker = service.start(["tests.stalling", fault, str(marker)])
     await until(lambda: _exists(marker), "the stall")
-    counts = await service.decided_ids(f"c{i}" for i in range(300))
-    assert len(counts) == 300
-    assert len(await service.waiting()) == 30
+    await service.send(comments(100, "late"))  # none of these had been fetched
+    counts = await service.decided_ids([*(f"c{i}" for i in range(300)), *(f"late{i}" for i in range(100))])
+    assert len(counts) == 400
+    assert len(await service.waiting()) == 40
     assert "moderation_worker_restarts 1.0" in await worker.answers("/metrics", 200)
     assert worker.process.poll() is None  # the same process id: it never ended
     assert re.search(rf'"step": "{step}".*"event": "stuck"', worker.log.read_text()), worker.tail()
