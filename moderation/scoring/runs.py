@@ -8,7 +8,7 @@ import numpy as np
 from moderation.errors import ScoringError
 from moderation.scoring.card import ModelCard
 
-TOKEN_BUDGET = 2048  # padded tokens a run: large enough for the matrix kernels, small enough for the caches
+TOKEN_BUDGET = 512  # padded tokens a run: large enough for the matrix kernels, small enough for a core's second-level cache
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 

@@ -20,7 +20,7 @@ from moderation.events import CATEGORIES, FACETS
 from moderation.scoring.card import ModelCard
 from moderation.training.families import FAMILIES, Names
 from moderation.training.graph import build
-from moderation.training.nodes import Array
+from moderation.training.nodes import Array, smoothing
 
 PART = 60 * 1024 * 1024
 _INLINE = 64 * 1024  # smaller tensors stay in model.onnx
@@ -54,10 +54,10 @@ def export_folder(
     for old in [*out.glob("*.onnx"), *out.glob("weights-*.bin")]:
         old.unlink()
     names = FAMILIES[config["model_type"]]
-    ranges = input_ranges(run, names, texts, max_tokens) if int8 and texts else None
+    smooths = _smooths(state, names, input_ranges(run, names, texts, max_tokens)) if int8 and texts else None
     rows = len(state[f"{names.head[-1][0]}.bias"])
     facets = FACETS if rows == len(categories) + sum(map(len, FACETS.values())) else {}
-    save_model(build(state, config, int8=int8, ranges=ranges, categories=len(categories), facets=[len(v) for v in facets.values()]), out)
+    save_model(build(state, config, int8=int8, smooths=smooths, categories=len(categories), facets=[len(v) for v in facets.values()]), out)
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -111,6 +111,15 @@ def input_ranges(run: Path, names: Names, texts: Sequence[str], max_tokens: int)
             ids = tokenizer(text, truncation=True, max_length=max_tokens, return_tensors="pt")
             model(input_ids=ids["input_ids"], attention_mask=ids["attention_mask"])
     return {name.replace(names.query, "qkv"): value.numpy() for name, value in found.items() if not name.endswith((names.key, names.value))}
+
+
+def _smooths(state: Mapping[str, Array], names: Names, ranges: Mapping[str, Array]) -> dict[str, Array]:
+    found = {}
+    for name, greatest in ranges.items():
+        at = name.removesuffix("qkv")
+        parts = [name] if at == name else [f"{at}{part}" for part in (names.query, names.key, names.value)]
+        found[name] = smoothing(greatest, np.concatenate([state[f"{part}.weight"] for part in parts]))
+    return found
 
 
 def calibrated(state: Mapping[str, Array], names: Names, calibration: Sequence[tuple[float, float]] | None) -> dict[str, Array]:

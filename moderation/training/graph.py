@@ -1,7 +1,7 @@
 """A transformer classifier as an ONNX graph made for int8 on a CPU, written node by node.
 
 Exporters trace a model and leave the fusing to optimisers; here the fused operators stand in the graph from the start
-(onnxruntime's contrib operators DynamicQuantizeMatMul, MultiHeadAttention, SkipLayerNormalization), and every initializer keeps the
+(onnxruntime's contrib operators MatMulIntegerToFloat, MultiHeadAttention, BiasGelu), and every initializer keeps the
 name of its Hugging Face parameter, so that the way back to a checkpoint (export.py) is a matter of names.
 
     ids (B,S) ─► embeddings ─► 12 × [ QKV ─ attention ─ out ─ add&norm ─ up ─ GELU ─ down ─ add&norm ] ─► first token ─► head ─► (B,8) and the facets
@@ -28,7 +28,7 @@ def build(
     int8: bool,
     categories: int = len(CATEGORIES),
     facets: Sequence[int] = (),
-    ranges: Mapping[str, Array] | None = None,
+    smooths: Mapping[str, Array] | None = None,
 ) -> onnx.ModelProto:
     """The graph of a …ForSequenceClassification from its state dict. Inputs ids and mask (B,S) int64.
 
@@ -36,19 +36,21 @@ def build(
     softmax over the values of each facet in turn. Rows of the head beyond these are left out.
     """
     n = FAMILIES[str(config["model_type"])]
-    g = Graph(int8, ranges or {})
+    g = Graph(int8, smooths or {})
     eps = float(config["layer_norm_eps"])
     heads = int(config["num_attention_heads"])
     x = _embeddings(g, n, state, eps)
     if n.widening:
         x = g.op("MatMul", x, g.put(f"{n.widening}.weight", state[f"{n.widening}.weight"].T.astype(np.float32).copy()))
         x = g.op("Add", x, g.vector(f"{n.widening}.bias", state[f"{n.widening}.bias"]))
+    x = g.op("Reshape", x, g.const([-1, int(config["hidden_size"])]))
+    g.shape = g.op("Concat", g.op("Shape", "ids"), g.const([-1]), axis=0)
     bias = _relative_bias(g, n, state, heads) if n.relative else ""
     lengths = g.op("Cast", "mask", to=TensorProto.INT32)
     gelu = _GELU[str(config["hidden_act"])]
-    for i in range(int(config["num_hidden_layers"])):
-        x = _layer(g, n, state, n.layer.format(i=i), x, lengths, bias, heads, eps, gelu)
-    x = g.op("Gather", x, g.const(0), axis=1)
+    layers = int(config["num_hidden_layers"])
+    for i in range(layers):
+        x = _layer(g, n, state, n.layer.format(i=i), x, lengths, bias, heads, eps, gelu, last=i == layers - 1)
     rows = categories + sum(facets)
     for name, tanh in n.head:
         size = None if tanh else rows
@@ -85,15 +87,20 @@ def _embeddings(g: Graph, n: Names, state: Mapping[str, Array], eps: float) -> s
     return g.op("LayerNormalization", x, *_norm(g, state, n.norm), epsilon=eps, axis=-1)
 
 
-def _layer(g: Graph, n: Names, state: Mapping[str, Array], at: str, x: str, mask: str, bias: str, heads: int, eps: float, gelu: str) -> str:
+def _layer(g: Graph, n: Names, state: Mapping[str, Array], at: str, x: str, mask: str, bias: str, heads: int, eps: float, gelu: str, *, last: bool) -> str:
+    """One layer, (B·S,width) → (B·S,width); of the last one only the first token, which is all that the head reads: (B,width)."""
     # One multiplication for the three projections: the input is quantised once. Biases are added by the operator that follows.
     names = (n.query, n.key, n.value)
     weight = np.concatenate([state[f"{at}{name}.weight"] for name in names])
     width = weight.shape[1]
-    qkv = g.linear(x, f"{at}qkv", weight)
+    qkv = g.op("Reshape", g.linear(x, f"{at}qkv", weight), g.shape)
     parts = [g.op("Slice", qkv, g.const([k * width]), g.const([(k + 1) * width]), g.const([2])) for k in range(3)]
     qkv_bias = g.vector(f"{at}qkv.bias", np.concatenate([state[f"{at}{name}.bias"] for name in names]))
     mixed = g.op("MultiHeadAttention", *parts, qkv_bias, mask, bias, domain=CONTRIB, num_heads=heads)
+    if last:
+        mixed, x = (g.op("Gather", rows, g.const(0), axis=1) for rows in (mixed, g.op("Reshape", x, g.shape)))
+    else:
+        mixed = g.op("Reshape", mixed, g.const([-1, width]))
     x = _add_and_norm(g, state, at, n.out, n.attention_norm, mixed, x, eps)
     up = g.linear(x, at + n.up, state[f"{at}{n.up}.weight"])
     up = g.op(gelu, up, g.vector(f"{at}{n.up}.bias", state[f"{at}{n.up}.bias"]), domain=CONTRIB)
@@ -101,10 +108,9 @@ def _layer(g: Graph, n: Names, state: Mapping[str, Array], at: str, x: str, mask
 
 
 def _add_and_norm(g: Graph, state: Mapping[str, Array], at: str, layer: str, norm: str, x: str, skip: str, eps: float) -> str:
-    """norm(layer(x) + skip)."""
-    out = g.linear(x, at + layer, state[f"{at}{layer}.weight"])
-    bias = g.vector(f"{at}{layer}.bias", state[f"{at}{layer}.bias"])
-    return g.op("SkipLayerNormalization", out, skip, *_norm(g, state, at + norm), bias, domain=CONTRIB, epsilon=eps)
+    """norm(layer(x) + skip). In three operators: onnxruntime's fused one is not vectorised, and takes several times as long."""
+    out = g.op("Add", g.linear(x, at + layer, state[f"{at}{layer}.weight"]), g.vector(f"{at}{layer}.bias", state[f"{at}{layer}.bias"]))
+    return g.op("LayerNormalization", g.op("Add", out, skip), *_norm(g, state, at + norm), epsilon=eps, axis=-1)
 
 
 def _norm(g: Graph, state: Mapping[str, Array], name: str) -> tuple[str, str]:

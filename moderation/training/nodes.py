@@ -17,10 +17,11 @@ class Graph:
     """Nodes and initializers as they are added."""
 
     int8: bool
-    ranges: Mapping[str, Array]  # linear layer → greatest |input| per channel, seen on real texts
+    smooths: Mapping[str, Array]  # linear layer → what its input channels are divided by, and its weights multiplied by
     nodes: list[Any] = field(default_factory=list)
     tensors: dict[str, Array] = field(default_factory=dict)
     count: int = 0
+    shape: str = ""  # the tensor [B, S, -1]
 
     def put(self, name: str, array: Array) -> str:
         self.tensors[name] = array
@@ -37,21 +38,22 @@ class Graph:
         return self.put(f"const_{self.count}", np.asarray(value, dtype))
 
     def linear(self, x: str, name: str, weight: Array) -> str:
-        """x·Wᵀ, without bias. `weight` is (out, in) as PyTorch keeps it."""
+        """x·Wᵀ, without bias: (rows, in) → (rows, out). `weight` is (out, in) as PyTorch keeps it."""
         if not self.int8:
             return self.op("MatMul", x, self.put(f"{name}.weight", weight.T.astype(np.float32).copy()))
-        if name in self.ranges:
+        if name in self.smooths:
             # A few input channels are many times larger than the rest, and would leave the rest few steps. Share the burden with the weights.
-            smooth = smoothing(self.ranges[name], weight)
+            smooth = self.smooths[name]
             x = self.op("Mul", x, self.put(f"{name}.smooth", (1.0 / smooth).astype(np.float32)))
             weight = weight * smooth
         # Each token is scaled by its own greatest value, so that no token of the batch takes steps from another, and a text scores the
         # same whatever it is batched with.
-        greatest = self.op("Max", self.op("ReduceMax", x, axes=[-1]), self.op("Neg", self.op("ReduceMin", x, axes=[-1])), self.floor)
-        steps = self.op("QuantizeLinear", self.op("Div", x, greatest), self.step, self.zero)
+        greatest = self.op("Max", self.op("ReduceMax", x, axes=[-1], keepdims=0), self.op("Neg", self.op("ReduceMin", x, axes=[-1], keepdims=0)), self.floor)
+        zeros = self.op("ConstantOfShape", self.op("Shape", greatest), value=helper.make_tensor("value", TensorProto.UINT8, [1], [128]))
+        steps = self.op("QuantizeLinear", x, self.op("Mul", greatest, self.step), zeros, axis=0)
         q, scale = quantise(weight)
         inputs = (steps, self.put(f"{name}.weight", q.T.copy()), self.step, self.put(f"{name}.scale", scale), self.zero)
-        return self.op("Mul", self.op("MatMulIntegerToFloat", *inputs, domain=CONTRIB), greatest)
+        return self.op("Mul", self.op("MatMulIntegerToFloat", *inputs, domain=CONTRIB), self.op("Unsqueeze", greatest, self.const([1])))
 
     @property
     def step(self) -> str:
