@@ -4,17 +4,18 @@ Both queues gather the candidates; what is told of them is decided here, once.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from moderation.events import ReviewItem, VerdictKind
 from moderation.review.records import State
-from moderation.review.traits import ALIKE, TEXT_CHARS, likeness, shingles
+from moderation.review.traits import ALIKE, answers, article, likeness, near, shingles
 
 MOST = 10  # of each kind
 RECORD = 100  # filings that an author's record counts at most: the latest
-CANDIDATES = 16  # comments that are looked at for each trait
-QUEUED = frozenset({State.READY, State.LEASED, State.HELD})
+CANDIDATES = 16  # comments that a queue looks at for each trait
+TEXT_CHARS = 300  # of another comment that are shown
 
 
 class Filed(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,10 +74,27 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     item: ReviewItem | None
 
 
-def record(author_id: str, filings: Sequence[Candidate]) -> AuthorRecord:
-    """The record that these filings make."""
-    latest = sorted(filings, key=lambda c: (-c.filed.at, c.filed.comment_id))[:RECORD]
-    waiting = [c for c in latest if c.filed.state in QUEUED]
+def around(item: ReviewItem, recorded: Sequence[Candidate], sharing: Mapping[str, Sequence[Candidate]], parent: Candidate | None) -> Around:
+    """What is told of the candidates: those in the author's record, those that share each trait, and the parent. `item` itself may be among them."""
+    comment, above = item.comment, item.comment.parent.id if item.comment.parent else None
+    author = comment.author.id if comment.author else None
+    others = {trait: [c for c in found if c.filed.comment_id != comment.comment_id] for trait, found in sharing.items()}
+    related = {
+        "parent": [parent] if parent else [],
+        "reply": others.get(answers(comment.comment_id), []),
+        "sibling": others.get(answers(above), []) if above else [],
+        "article": others.get(article(comment) or "", []),
+    }
+    return Around(
+        author=_record(author, [c for c in recorded if c.filed.comment_id != comment.comment_id]) if author else None,
+        duplicates=_duplicates(comment.text, {c.filed.comment_id: c for trait in near(comment.text) for c in others.get(trait, [])}),
+        neighbours=_neighbours(related),
+    )
+
+
+def _record(author_id: str, filings: Sequence[Candidate]) -> AuthorRecord:
+    latest = sorted(filings, key=_newest_first)[:RECORD]
+    waiting = [c for c in latest if c.filed.state is not State.RESOLVED]
     escalated = sum(c.escalated for c in waiting)
     decided = [c.filed.verdict for c in latest if c.filed.state is State.RESOLVED]
     return AuthorRecord(
@@ -89,25 +107,28 @@ def record(author_id: str, filings: Sequence[Candidate]) -> AuthorRecord:
     )
 
 
-def duplicates(item: ReviewItem, candidates: Sequence[Candidate]) -> tuple[Duplicate, ...]:
-    """Those whose words are alike, most alike first."""
-    mine = shingles(item.comment.text)
-    alike = [(likeness(mine, shingles(c.item.comment.text)), c) for c in candidates if c.item is not None]
+def _duplicates(text: str, candidates: Mapping[str, Candidate]) -> tuple[Duplicate, ...]:
+    mine = shingles(text)
+    alike = [(likeness(mine, shingles(c.item.comment.text)), c) for c in candidates.values() if c.item is not None]
     found = sorted(((much, c) for much, c in alike if much >= ALIKE), key=lambda pair: (-pair[0], pair[1].filed.comment_id))
-    return tuple(Duplicate(**_shown(c), likeness=much) for much, c in found[:MOST])
+    return tuple(Duplicate(**_shown(c), likeness=round(much, 4)) for much, c in found[:MOST])
 
 
-def neighbours(related: Mapping[str, Sequence[Candidate]]) -> tuple[Neighbour, ...]:
-    """Candidates by relation, in the mapping's order; each comment once, under the first."""
+def _neighbours(related: Mapping[str, Sequence[Candidate]]) -> tuple[Neighbour, ...]:
+    """Each comment once, under the first relation that it has."""
     found: dict[str, Neighbour] = {}
     for relation, candidates in related.items():
-        for c in sorted(candidates, key=lambda c: (-c.filed.at, c.filed.comment_id)):
+        for c in sorted(candidates, key=_newest_first):
             if c.item is not None and c.filed.comment_id not in found:
                 found[c.filed.comment_id] = Neighbour(**_shown(c), relation=relation)
     return tuple(found.values())[:MOST]
 
 
-def _shown(candidate: Candidate) -> dict[str, object]:
+def _newest_first(candidate: Candidate) -> tuple[float, str]:
+    return -candidate.filed.at, candidate.filed.comment_id
+
+
+def _shown(candidate: Candidate) -> dict[str, Any]:
     assert candidate.item is not None
     comment = candidate.item.comment
     author = comment.author.id if comment.author else None

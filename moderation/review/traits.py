@@ -16,7 +16,6 @@ from moderation.events import Comment
 BANDS, ROWS = 3, 2
 ALIKE = 0.6  # share of word pairs from which two texts count as nearly the same
 MOST_WORDS = 1000  # that are looked at; the rest of a long comment does not count
-TEXT_CHARS = 300  # of another comment that are shown
 _WORD = re.compile(r"\w+")
 _HASHES = struct.Struct(f"<{BANDS * ROWS}I")
 
@@ -56,6 +55,11 @@ def article(comment: Comment) -> str | None:
 def answers(comment_id: str) -> str:
     """The name of what answers a comment."""
     return _name("t", comment_id)
+
+
+def wanted(comment: Comment) -> tuple[str, ...]:
+    """What a comment's surroundings have: its own names, and that of what answers it."""
+    return (*traits(comment), answers(comment.comment_id))
 
 
 def traits(comment: Comment) -> tuple[str, ...]:

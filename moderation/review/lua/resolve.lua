@@ -24,6 +24,7 @@ if verdict == 'escalate' then
 else
   redis.call('HSET', key, 'state', 'resolved')
   redis.call('EXPIRE', key, ARGV[8])
+  keep_record(id, tonumber(ARGV[8]))
   local undoable = tonumber(ARGV[9])
   if undoable > 0 then keep_words(id, undoable) else drop_words(id) end
 end
