@@ -29,6 +29,19 @@ def test_decisions_are_counted_by_hour_moderator_and_category() -> None:
     assert found.categories["insult"] == found.overturned
 
 
+def test_the_time_to_decision_is_told_by_hour_or_by_any_width() -> None:
+    steps = [step("filed", f"c{n}", at=0) for n in range(4)]
+    steps += [step("resolved", f"c{n}", at=at, detail="reject ") for n, at in enumerate((10, 20, 3610, 3700))]
+    assert [(h.begin, h.seconds_p50, h.seconds_p95) for h in figures(steps, 0.0, complete=True).hours] == [(0.0, 20.0, 20.0), (3600.0, 3700.0, 3700.0)]
+    (day,) = figures(steps, 0.0, complete=True, width=86400.0).hours
+    assert (day.verdicts, day.seconds_p50) == ({"reject": 4}, 3610.0)
+
+
+def test_of_what_was_only_escalated_there_is_no_time_to_decision() -> None:
+    (hour,) = figures([step("filed", at=0), step("escalated", at=9)], 0.0, complete=True).hours
+    assert (hour.seconds_p50, hour.seconds_p95) == (None, None)
+
+
 def test_a_verdict_that_was_taken_back_does_not_count() -> None:
     steps = [step("resolved", detail="approve "), step("undone"), step("resolved", detail="reject ")]
     found = figures(steps, 0.0, complete=True)

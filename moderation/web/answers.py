@@ -125,6 +125,8 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
 
     begin: float  # Unix seconds
     verdicts: Mapping[str, int]  # approve, reject, escalate; what was taken back does not count
+    seconds_p50: float | None = None  # from filed to decided, of what was decided then
+    seconds_p95: float | None = None
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
