@@ -9,10 +9,12 @@ import pytest
 from redis.asyncio import Redis
 
 from moderation.accounts.roles import Capability, Role
+from moderation.review.redis import RedisQueue
+from moderation.review.redis_journal import RedisJournal
 from moderation.web.answers import Rate, Work
 from moderation.web.sheet import COLUMNS, csv_of, sheet
 from tests.makers import filing
-from tests.webbing import Web
+from tests.webbing import Web, build, closed
 
 API = "/api/v1"
 
