@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from moderation.accounts.records import Principal
 from moderation.accounts.roles import Capability
 from moderation.web.access import needs
+from moderation.web.ages import by_severity
 from moderation.web.answers import Work
 from moderation.web.api_queue import Wired
 from moderation.web.audited import before, since_then, work_since
@@ -35,8 +36,8 @@ async def stats(who: Reader, parts: Wired, hours: Hours = 24.0) -> Response:
 
 @router.get("/stats.csv", response_class=Response, responses={**PROBLEMS, **_SHEET})
 async def stats_sheet(who: Reader, parts: Wired, hours: Hours = 24.0) -> Response:
-    """The figures of /stats as CSV, one a line. What a spreadsheet would take for a formula has an apostrophe before it."""
-    made = sheet(await work_since(parts.journal, time.time() - hours * 3600))
+    """The figures of /stats as CSV, one a line, and what waits by severity. What a spreadsheet would take for a formula has an apostrophe before it."""
+    made = sheet(await work_since(parts.journal, time.time() - hours * 3600), by_severity(parts.policy, await parts.queue.depth()))
     return Response(made, media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="stats.csv"'})
 
 

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
+from moderation.web.ages import Wait
 from moderation.web.answers import Rate, Work
 
 Cell = str | float | int | None
@@ -13,9 +14,9 @@ COLUMNS = ("figure", "begin", "of", "value", "part", "whole", "low", "high")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
-def sheet(work: Work) -> str:
+def sheet(work: Work, waiting: Sequence[Wait] = ()) -> str:
     """One figure a line: what it is, from when, of whom or what, how much; of a share also its parts and its 95% interval."""
-    return csv_of(COLUMNS, _lines(work))
+    return csv_of(COLUMNS, [*_lines(work), *_waiting(waiting)])
 
 
 def csv_of(columns: Sequence[str], lines: Iterable[Sequence[Cell]]) -> str:
@@ -43,6 +44,12 @@ def _lines(work: Work) -> Iterator[Sequence[Cell]]:
     yield _rate("overturned", "", work.overturned)
     for category, rate in work.categories.items():
         yield _rate("overturned by category", category, rate)
+
+
+def _waiting(waiting: Sequence[Wait]) -> Iterator[Sequence[Cell]]:
+    for wait in waiting:
+        yield "waiting by severity", "", wait.severity.value, wait.ready, "", "", "", ""
+        yield "seconds the oldest waits", "", wait.severity.value, round(wait.oldest_seconds, 3), "", "", "", ""
 
 
 def _rate(figure: str, of: str, rate: Rate) -> Sequence[Cell]:
