@@ -39,7 +39,7 @@ class Entries:
         self._steps += 1
         return str(self._steps)
 
-    def record(self, what: str, who: str, entry: Entry, before: State | None, detail: str = "") -> None:
+    def record(self, what: str, who: str, entry: Entry, before: State | None, detail: str = "", seconds: float | None = None) -> None:
         """Write a step into the journal, after it happened."""
         self._journal.record(
             AuditEvent(
@@ -54,6 +54,7 @@ class Entries:
                 revision=entry.revision,
                 category=facets(entry.item).category if entry.item else "",
                 detail=detail,
+                seconds=seconds,
             )
         )
 

@@ -114,7 +114,7 @@ class MemoryQueue:
         was = entry.move(State.READY if escalated else State.RESOLVED)
         entry.verdict, entry.decided_at, entry.decided_version, entry.escalated = decided, now, claim.version, entry.escalated or escalated
         what, detail = ("escalated", reason or "") if escalated else ("resolved", f"{verdict} {reason or ''}")
-        self._items.record(what, claim.moderator, entry, was, detail)
+        self._items.record(what, claim.moderator, entry, was, detail, decided.queue_seconds)
         return decided
 
     async def undo(self, moderator: str, comment_id: str, *, lease: float = 600.0) -> Claim:

@@ -8,7 +8,7 @@ from moderation.web.answers import Hour, Work
 from moderation.web.axes import Scale, every, spoken, ticks, time_ticks
 
 WIDTH = 420
-LEFT, RIGHT, TOP, FOOT = 46, 10, 12, 26  # around the drawing, for labels
+LEFT, RIGHT, TOP, FOOT = 58, 10, 14, 28  # around the drawing, for labels
 VERDICTS = ("approve", "reject", "escalate")
 
 
@@ -50,6 +50,7 @@ def decisions(bins: Sequence[Hour], labels: Sequence[str]) -> Plot:
     y = _grid(plot, marks, [f"{mark:g}" for mark in marks])
     wide = (WIDTH - LEFT - RIGHT) / max(1, len(bins))
     _times(plot, labels, wide)
+    _unless(plot, any(piece.verdicts for piece in bins))
     for n, piece in enumerate(bins):
         below = 0
         for verdict in VERDICTS:
@@ -67,6 +68,7 @@ def waits(bins: Sequence[Hour], labels: Sequence[str]) -> Plot:
     y = _grid(plot, marks, [spoken(mark) if mark else "0" for mark in marks])
     wide = (WIDTH - LEFT - RIGHT) / max(1, len(bins))
     _times(plot, labels, wide)
+    _unless(plot, any(piece.seconds_p50 is not None for piece in bins))
     for look, values in (("p95", [b.seconds_p95 for b in bins]), ("p50", [b.seconds_p50 for b in bins])):
         before: tuple[float, float] | None = None
         for n, value in enumerate(values):
@@ -142,9 +144,14 @@ def _times(plot: Plot, labels: Sequence[str], wide: float) -> None:
         plot.say(LEFT + (n + 0.5) * wide, plot.height - 8, labels[n], "middle")
 
 
+def _unless(plot: Plot, something: bool) -> None:
+    if not something:
+        plot.say((LEFT + WIDTH - RIGHT) / 2, (plot.height - FOOT + TOP) / 2, "nothing decided", "middle", "label soft")
+
+
 def _named(category: str) -> str:
     plain = (category or "none").replace("_", " ")
-    return plain if len(plain) <= 17 else plain[:16] + "…"
+    return plain if len(plain) <= 16 else plain[:15] + "…"
 
 
 def _r(value: float) -> float:

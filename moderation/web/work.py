@@ -74,8 +74,9 @@ def _hour(begin: float, steps: Sequence[AuditEvent], filed: Mapping[str, float])
 
 
 def _waits(final: Sequence[AuditEvent], filed: Mapping[str, float]) -> list[float]:
-    """Seconds from filed to decided, sorted; of what was filed before the steps begin nothing is known."""
-    return sorted(max(0.0, step.at - filed[step.comment_id]) for step in final if step.comment_id in filed)
+    """Seconds from filed to decided, sorted. Steps of before they told it are unknown unless the filing is here."""
+    told = (step.seconds if step.seconds is not None else step.at - filed[step.comment_id] if step.comment_id in filed else None for step in final)
+    return sorted(max(0.0, seconds) for seconds in told if seconds is not None)
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:

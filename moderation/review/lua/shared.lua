@@ -39,11 +39,11 @@ local function parts(bucket)
   return found
 end
 
-local function audit(what, who, id, before, detail)
+local function audit(what, who, id, before, detail, seconds)
   local is = redis.call('HMGET', item_key(id), 'state', 'version', 'revision', 'bucket')
   redis.call('XADD', prefix .. ':audit', 'MAXLEN', '~', ARGV[2], '*', 'what', what, 'who', who, 'id', id, 'before', before or 'absent', 'after',
     is[1] or 'absent', 'version', is[2] or 0, 'revision', is[3] or 0, 'category', is[4] and parts(is[4])[4] or '', 'detail',
-    detail or '')
+    detail or '', 'seconds', seconds or '')
   redis.call('HINCRBY', prefix .. ':steps', what, 1)
 end
 
