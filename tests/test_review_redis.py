@@ -106,7 +106,7 @@ async def test_the_benchmark_measures_each_operation_at_each_depth(redis: Redis)
     seen: list[int] = []
     found = await measure(queue, memory, [50, 200], samples=20, progress=seen.append)
     assert {(row.operation, row.depth) for row in found.latencies} == {
-        (operation, depth) for operation in ("put", "claim", "renew", "resolve", "counts", "peek 20, filtered") for depth in (50, 200)
+        (operation, depth) for operation in ("put", "claim", "renew", "resolve", "counts", "peek 20, filtered", "around") for depth in (50, 200)
     }
     assert all(0 < row.p50 <= row.p99 for row in found.latencies)
     assert found.bytes_per_item > 500

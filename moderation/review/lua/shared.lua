@@ -85,9 +85,12 @@ local function is_queued(state) return state == 'ready' or state == 'leased' or 
 -- Note in an index of words that `id` has some there; for ever, or for `seconds`.
 local function enrol(index, id, seconds)
   redis.call('ZADD', index, seconds and number(now + seconds) or '+inf', id)
+  if not seconds then
+    redis.call('PERSIST', index)
+    return
+  end
   redis.call('ZREMRANGEBYSCORE', index, '-inf', number(now))
-  if redis.call('ZCOUNT', index, '+inf', '+inf') > 0 then redis.call('PERSIST', index)
-  elseif seconds then redis.call('EXPIRE', index, math.ceil(seconds)) end
+  if redis.call('ZCOUNT', index, '+inf', '+inf') == 0 then redis.call('EXPIRE', index, math.ceil(seconds)) end
 end
 
 -- What it may have in common with others.
