@@ -136,3 +136,13 @@ async def test_the_newest_step_is_known_and_steps_name_the_category(subject: Sub
     found = await subject.journal.audit()
     assert await subject.journal.last() == found[-1].event_id
     assert [(e.what, e.category) for e in found] == [("filed", "insult"), ("filed", "threat"), ("claimed", "insult"), ("resolved", "insult")]
+
+
+async def test_a_verdict_in_the_audit_says_how_long_the_comment_waited(subject: Subject) -> None:
+    await subject.queue.apply([filing("c1")])
+    subject.clock.now += 120
+    await subject.queue.resolve((await subject.queue.claim("m1"))[0], VerdictKind.REJECT)
+    filed, claimed, resolved = await subject.journal.audit()
+    assert (filed.seconds, claimed.seconds) == (None, None)
+    assert resolved.seconds is not None
+    assert 120 <= resolved.seconds < 130

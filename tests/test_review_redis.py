@@ -41,14 +41,20 @@ async def words_in(redis: Redis, prefix: str, words: str) -> list[str]:
 async def test_words_stay_as_long_as_a_verdict_can_be_undone_and_no_janitor_is_needed(redis: Redis) -> None:
     queue = RedisQueue(redis, prefix=(prefix := f"test-{uuid.uuid4().hex}"), undo=900)
     await queue.apply([filing("c1", text="secret", author="a1", parent="p", quote="quoted")])
-    assert {k: t for k, t in (await keys(redis, prefix)).items() if "c1" in k or "a1" in k} == {"item:c1": -1, "text:c1": -1, "quote:c1": -1, "author:a1": -1}
+    assert {k: t for k, t in (await keys(redis, prefix)).items() if "c1" in k or "a1" in k} == dict.fromkeys(
+        ("item:c1", "text:c1", "quote:c1", "traits:c1", "author:a1", "record:a1"), -1
+    )
     (claim,) = await queue.claim("m1")
     await queue.resolve(claim, VerdictKind.REJECT)
     left = await keys(redis, prefix)
-    for key in ("text:c1", "quote:c1", "author:a1", "replies:p"):
+    shared = {key for key in left if key.startswith("trait:")}
+    assert len(shared) == 4  # what it answers, and three for its words
+    for key in ("text:c1", "quote:c1", "traits:c1", "author:a1", "replies:p", *shared):
         assert 0 < left[key] <= 900
-    assert left["item:c1"] > 900
-    assert set(left) == {"item:c1", "text:c1", "quote:c1", "author:a1", "replies:p", "audit", "outbox", "steps", "clock", "categories"}
+    for key in ("item:c1", "record:a1"):
+        assert left[key] > 900
+    words = {"text:c1", "quote:c1", "traits:c1", "author:a1", "replies:p"}
+    assert set(left) == shared | words | {"item:c1", "record:a1", "audit", "outbox", "steps", "clock", "categories"}
 
 
 async def test_without_undo_words_go_with_the_verdict(redis: Redis) -> None:
@@ -58,7 +64,7 @@ async def test_without_undo_words_go_with_the_verdict(redis: Redis) -> None:
     (claim,) = await queue.claim("m1")
     await queue.resolve(claim, VerdictKind.REJECT)
     assert await words_in(redis, prefix, "secret") == await words_in(redis, prefix, "quoted") == []
-    assert set(await keys(redis, prefix)) == {"item:c1", "audit", "outbox", "steps", "clock", "categories"}
+    assert set(await keys(redis, prefix)) == {"item:c1", "record:a1", "audit", "outbox", "steps", "clock", "categories"}
 
 
 async def test_no_words_are_left_after_an_erasure_or_a_deletion(redis: Redis) -> None:
@@ -100,7 +106,7 @@ async def test_the_benchmark_measures_each_operation_at_each_depth(redis: Redis)
     seen: list[int] = []
     found = await measure(queue, memory, [50, 200], samples=20, progress=seen.append)
     assert {(row.operation, row.depth) for row in found.latencies} == {
-        (operation, depth) for operation in ("put", "claim", "renew", "resolve", "counts", "peek 20, filtered") for depth in (50, 200)
+        (operation, depth) for operation in ("put", "claim", "renew", "resolve", "counts", "peek 20, filtered", "around") for depth in (50, 200)
     }
     assert all(0 < row.p50 <= row.p99 for row in found.latencies)
     assert found.bytes_per_item > 500

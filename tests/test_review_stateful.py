@@ -24,12 +24,14 @@ from redis.backoff import ConstantBackoff
 
 from moderation.embedded import EmbeddedServer, embedded_redis, free_port
 from moderation.errors import Conflict, ReviewError
-from moderation.events import Verdict, VerdictKind
+from moderation.events import Article, Verdict, VerdictKind
+from moderation.review.around import Around
 from moderation.review.memory import MemoryQueue
 from moderation.review.records import ALL, SEPARATOR, Change, Claim, Filter, Status
 from moderation.review.redis import RedisQueue
 from moderation.review.redis_journal import RedisJournal
 from moderation.review.scripts import text
+from moderation.review.traits import traits
 from tests.makers import deletion, filing, passing
 from tests.reviewing import Clock
 
@@ -56,6 +58,8 @@ FILINGS = st.builds(
     site=st.sampled_from([None, "daily"]),
     parent=st.sampled_from([None, "c0", "c1"]),
     quote=st.just("quoted"),
+    text=st.sampled_from(["hello", "you should all be gone by the end of the week", "you should all be gone by the end of the month", ""]),
+    article=st.sampled_from([None, Article(id="x")]),
 )
 STEPS = st.sampled_from(["renew", "release", "hold", "hand_off", "hand_off", *map(str, VerdictKind)])
 # What ends an item is rarer than what begins one, or lives would be short.
@@ -144,7 +148,7 @@ class Lives(RuleBasedStateMachine):
         for step in steps:
             if step == "wait":
                 self.time_passes(61)
-                self.both(lambda q, _: q.claims())
+                self.both(lambda q, _: _claims(q))
                 continue
             if step == "undo":
                 self.both(lambda q, _: q.undo(moderator, comment_id))
@@ -195,12 +199,16 @@ class Lives(RuleBasedStateMachine):
         self.connect()
         self.restarted = True
 
+    @rule(comment_id=IDS)
+    def look_around(self, comment_id: str) -> None:
+        self.both(lambda q, _: _around(comment_id, q))
+
     @rule(only=FILTERS)
     def look(self, only: Filter) -> None:
         real, twin = (self.runner.run(q.peek(100, only=only)) for q in (self.real, self.twin))
         assert [w.item for w in real] == [w.item for w in twin]
         self.both(lambda q, _: q.counts())
-        self.both(lambda q, _: q.claims())
+        self.both(lambda q, _: _claims(q))
         deep, deep_twin = (self.runner.run(q.depth()) for q in (self.real, self.twin))
         assert (deep.ready, deep.leased, deep.held) == (deep_twin.ready, deep_twin.leased, deep_twin.held)
         assert {name: lane.ready for name, lane in deep.categories.items()} == {name: lane.ready for name, lane in deep_twin.categories.items()}
@@ -252,9 +260,14 @@ class Lives(RuleBasedStateMachine):
         buckets = {k: v for k, v in expected.items() if k.startswith("bucket:")}
         if buckets:
             expected["heads"] = {k.removeprefix("bucket:"): min(v.values()) for k, v in buckets.items()}
-        assert {k: v for k, v in sets.items() if not k.startswith(("author:", "replies:"))} == expected
+        assert {k: v for k, v in sets.items() if not k.startswith(("author:", "replies:", "record:", "trait:"))} == expected
         for k in (k for k in sets if k.startswith("author:")):
-            assert set(sets[k]) == {i for i, is_ in items.items() if is_.get("author") == k.removeprefix("author:")}
+            assert set(sets[k]) == {i for i, is_ in items.items() if is_.get("author") == k.removeprefix("author:")} == set(sets[k.replace("author", "record")])
+        named: dict[str, set[str]] = {}
+        for comment_id in (k.removeprefix("traits:") for k in keys if k.startswith("traits:")):
+            for trait in traits((await self.real.get(comment_id)).comment):
+                named.setdefault(f"trait:{trait}", set()).add(comment_id)
+        assert {k: set(v) for k, v in sets.items() if k.startswith("trait:")} == named
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):
@@ -267,6 +280,21 @@ async def _status(comment_id: str, queue: Any, _: int) -> Status:
     """Without the time, which differs a little."""
     status: Status = await queue.status(comment_id)
     return replace(status, until=0.0)
+
+
+async def _claims(queue: Any) -> list[Claim]:
+    """By comment: a clock that is set back can put two leases within a blink of each other."""
+    return sorted(await queue.claims(), key=lambda claim: claim.item.comment.comment_id)
+
+
+async def _around(comment_id: str, queue: Any) -> Any:
+    """Without the times, which differ a little."""
+    around: Around = await queue.around(comment_id)
+    record = around.author
+    counts = (record.waiting, record.escalated, record.approved, record.rejected) if record else (0,)
+    recent = sorted((f.comment_id, f.state, f.verdict, f.category) for f in record.recent) if record and sum(counts) <= 10 else []
+    alike = [(d.comment_id, d.state, d.verdict, d.likeness, d.text) for d in around.duplicates]
+    return str((record and record.author_id, counts, recent, alike, sorted((n.comment_id, n.state, n.relation) for n in around.neighbours)))
 
 
 async def _done(call: Awaitable[Any]) -> Any:

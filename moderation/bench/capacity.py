@@ -5,8 +5,8 @@ import math
 import msgspec
 
 # Measured by `moderation queue bench` (docs/queue.md): an item of 47 words, and what stays of it, without text, after it was decided.
-ITEM_BYTES = 2140
-TOMBSTONE_BYTES = 590
+ITEM_BYTES = 2710
+TOMBSTONE_BYTES = 1000
 HEADROOM = 0.5  # of what a worker can do, so that a peak of twice the rate is carried and a backlog is made up
 DAY = 86_400.0
 

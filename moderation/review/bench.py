@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from string import ascii_lowercase
 
 import msgspec
 
@@ -58,6 +59,8 @@ async def _at(queue: ReviewQueue, depth: int, samples: int, first: int) -> Async
     yield await _timed(depth, "put", [lambda c=c: queue.apply([c]) for c in extra])  # type: ignore[misc]  # a lambda with a default has no type
     only = Filter(site="site-1", section="section-2")
     yield await _timed(depth, "peek 20, filtered", [lambda: queue.peek(20, only=only) for _ in range(samples // 10)])
+    shown = [change.comment.comment_id for change in extra[: samples // 10]]
+    yield await _timed(depth, "around", [lambda i=i: queue.around(i) for i in shown])  # type: ignore[misc]  # as above
     yield await _timed(depth, "counts", [queue.counts for _ in range(samples // 10)])
     claims = []
 
@@ -79,12 +82,17 @@ async def _timed(depth: int, operation: str, calls: Sequence[Callable[[], Awaita
     return Latency(depth=depth, operation=operation, p50=took[len(took) // 2], p99=took[min(len(took) - 1, int(len(took) * 0.99))])
 
 
+def _word(rng: random.Random) -> str:
+    """One of the common, or one that hardly comes again: as in a language, two texts share few pairs of words."""
+    return rng.choice(WORDS) if rng.random() < 0.5 else "".join(rng.choices(ascii_lowercase, k=4))
+
+
 def filing(number: int) -> Change:
     """A comment like those of a newsroom: 47 words on average, one of 5 sites, 8 sections, 4 categories, 2 languages, 100,000 authors."""
     rng = random.Random(number)
     comment = Comment(
         comment_id=f"bench-{number:09d}",
-        text=" ".join(rng.choices(WORDS, k=rng.randint(10, 84))),
+        text=" ".join(_word(rng) for _ in range(rng.randint(10, 84))),
         created_at="2025-01-01T12:00:00Z",
         author=Author(id=f"reader-{rng.randrange(100_000)}", name="A Reader"),
         site=f"site-{rng.randrange(5)}",

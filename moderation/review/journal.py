@@ -30,6 +30,7 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     category: str = ""  # of the most urgent reason, while the item is there
     detail: str = ""  # the verdict and its reason; to whom; or a digest of the words (128 bits of SHA-256)
+    seconds: float | None = None  # of a verdict: since it was filed
 
 
 class Leadership(IntEnum):

@@ -8,9 +8,12 @@ import msgspec
 
 from moderation.errors import TooLate, UnknownItem
 from moderation.events import Comment, ReviewItem, Verdict, VerdictKind
-from moderation.review.entries import QUEUED, Entries, Entry
+from moderation.review.around import Around
+from moderation.review.entries import Entries
+from moderation.review.entry import QUEUED, Entry
 from moderation.review.journal import MemoryJournal
-from moderation.review.records import FIRST_LEVEL, HORIZON, Change, Claim, Count, Depth, Filter, Lane, Outcome, State, Status, Waiting, facets
+from moderation.review.memory_around import found_around
+from moderation.review.records import FIRST_LEVEL, HORIZON, Change, Claim, Count, Depth, Filter, Outcome, State, Status, Waiting, facets
 from moderation.review.verdicts import made_verdict
 
 
@@ -111,7 +114,7 @@ class MemoryQueue:
         was = entry.move(State.READY if escalated else State.RESOLVED)
         entry.verdict, entry.decided_at, entry.decided_version, entry.escalated = decided, now, claim.version, entry.escalated or escalated
         what, detail = ("escalated", reason or "") if escalated else ("resolved", f"{verdict} {reason or ''}")
-        self._items.record(what, claim.moderator, entry, was, detail)
+        self._items.record(what, claim.moderator, entry, was, detail, decided.queue_seconds)
         return decided
 
     async def undo(self, moderator: str, comment_id: str, *, lease: float = 600.0) -> Claim:
@@ -139,6 +142,9 @@ class MemoryQueue:
             raise UnknownItem(comment_id)
         return entry.item
 
+    async def around(self, comment_id: str) -> Around:
+        return found_around(self._items, await self.get(comment_id))
+
     async def status(self, comment_id: str) -> Status:
         entry = self._items.find(comment_id)
         if entry is None:
@@ -161,11 +167,7 @@ class MemoryQueue:
 
     async def depth(self) -> Depth:
         self._items.settle()
-        lanes: dict[str, Lane] = {}
-        for entry in self._items.in_order(State.READY):
-            name, age = facets(entry.held()).category, max(0.0, self._items.now() - entry.filed_at)
-            lane = lanes.get(name, Lane(ready=0, oldest_seconds=0.0))
-            lanes[name] = Lane(ready=lane.ready + 1, oldest_seconds=max(lane.oldest_seconds, age))
+        lanes = self._items.lanes()
         states = Counter(e.state for e in self._items.all())
         oldest = max((lane.oldest_seconds for lane in lanes.values()), default=0.0)
         return Depth(ready=states[State.READY], leased=states[State.LEASED], held=states[State.HELD], oldest_seconds=oldest, categories=lanes)
@@ -182,8 +184,11 @@ class MemoryQueue:
         return had
 
     async def erase_author(self, author_id: str, *, by: str = "") -> int:
-        theirs = [e for e in self._items.all() if e.item and e.item.comment.author and e.item.comment.author.id == author_id and not self._items.forgotten(e)]
-        return sum([await self.erase_comment(e.id, by=by) for e in sorted(theirs, key=lambda e: e.id)])
+        theirs = [e for e in self._items.all() if e.author() == author_id]
+        for entry in theirs:
+            entry.off_record = True
+        worded = sorted(e.id for e in theirs if not self._items.forgotten(e))
+        return sum([await self.erase_comment(comment_id, by=by) for comment_id in worded])
 
     async def expire(self, older_than: float) -> int:
         self._items.settle()

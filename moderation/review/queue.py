@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from moderation.events import ReviewItem, Verdict, VerdictKind
+from moderation.review.around import Around
 from moderation.review.records import FIRST_LEVEL, HORIZON, Change, Claim, Count, Depth, Filter, Outcome, Status, Waiting
 
 
@@ -59,6 +60,12 @@ class ReviewQueue(Protocol):
 
     async def get(self, comment_id: str) -> ReviewItem:
         """An item that waits, is leased or held, or can still be undone. Raises UnknownItem."""
+
+    async def around(self, comment_id: str) -> Around:
+        """What the queue holds around an item: its author's record, near-duplicates, neighbours. Costs the same however deep the queue is.
+
+        Raises UnknownItem as `get` does.
+        """
 
     async def status(self, comment_id: str) -> Status:
         """What is known of a comment. Raises UnknownItem."""

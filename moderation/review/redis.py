@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from moderation.errors import AlreadyDecided, ItemChanged, LeaseLost, TooLate, UnknownItem
 from moderation.events import ReviewItem, Verdict, VerdictKind
+from moderation.review.around import Around
 from moderation.review.guard import guarded
 from moderation.review.packing import claimed, packed, unpacked
 from moderation.review.records import (
@@ -28,7 +29,9 @@ from moderation.review.records import (
     Waiting,
     facets,
 )
+from moderation.review.redis_around import found_around
 from moderation.review.scripts import Scripts, text
+from moderation.review.traits import traits
 from moderation.review.verdicts import made_verdict
 
 
@@ -97,6 +100,9 @@ class RedisQueue:
             raise UnknownItem(comment_id)
         return unpacked(words, quote or b"")
 
+    async def around(self, comment_id: str) -> Around:
+        return await found_around(self.scripts, await self.get(comment_id))
+
     async def status(self, comment_id: str) -> Status:
         row = await guarded(lambda: cast(Awaitable[Any], self._redis.hgetall(f"{self.scripts.prefix}:item:{comment_id}")))
         if not row:
@@ -159,7 +165,7 @@ class RedisQueue:
         bucket = SEPARATOR.join(("", *msgspec.structs.astuple(facets(item))))
         author = (comment.author.id if comment.author else None) or ""
         digest = hashlib.sha256(comment.text.encode()).hexdigest()[:32]
-        return "file", comment.comment_id, comment.revision, words, quote, item.decision.priority, HORIZON, bucket, author, parent, digest
+        return "file", comment.comment_id, comment.revision, words, quote, item.decision.priority, HORIZON, bucket, author, parent, digest, *traits(comment)
 
     async def _with_claim(self, script: str, claim: Claim, *args: Any) -> Any:
         row = await self.scripts.one(script, _id(claim), claim.moderator, claim.version, *args)

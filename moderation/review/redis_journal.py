@@ -86,6 +86,7 @@ def _event(event_id: str, row: dict[str, str]) -> AuditEvent:
         revision=int(row["revision"]),
         category=row.get("category", ""),  # not in steps of before there was one
         detail=row["detail"],
+        seconds=float(row["seconds"]) if row.get("seconds") else None,
     )
 
 

@@ -54,6 +54,22 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
 
 
+class Sentence(msgspec.Struct, frozen=True, kw_only=True):
+    """A sentence by itself, under the same title and parent."""
+
+    begin: int  # in the original text, as a Span's
+    end: int
+    scores: Mapping[str, float]
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a word carries."""
+
+    begin: int  # in the original text, as a Span's
+    end: int
+    weight: float  # how much the score falls without it; below zero where it rises
+
+
 class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     """An account, without its password."""
 
@@ -109,6 +125,8 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
 
     begin: float  # Unix seconds
     verdicts: Mapping[str, int]  # approve, reject, escalate; what was taken back does not count
+    seconds_p50: float | None = None  # from filed to decided, of what was decided then
+    seconds_p95: float | None = None
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):

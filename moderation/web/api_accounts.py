@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moderation.accounts.login import csrf
-from moderation.accounts.records import Principal
+from moderation.accounts.records import Account, Principal
 from moderation.accounts.roles import SCOPES, Capability, Role
 from moderation.web.access import account, needs
 from moderation.web.answers import AccountView, Erased, Me, SessionView, TokenMade, TokenView, account_view, session_view, token_view
 from moderation.web.api_queue import Wired
 from moderation.web.cookie import secret_of
+from moderation.web.parts import Parts
 from moderation.web.problems import Refused
 from moderation.web.schema import answer, answers
 
@@ -40,7 +41,7 @@ class Change(_Body):
     id: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
     role: Role | None = None
     disabled: bool | None = None
-    password: str | None = Field(None, max_length=256)
+    password: str | None = Field(default=None, max_length=256)
 
 
 class OwnPassword(_Body):
@@ -87,15 +88,7 @@ async def add(body: NewAccount, who: Manager, parts: Wired) -> Response:
 @router.post("/accounts/change", response_class=Response, responses=answers(AccountView, "As it is now."))
 async def change(body: Change, who: Manager, parts: Wired) -> Response:
     """Role, password, or whether it may log in. Disabling it and a new password end its sessions. Nobody locks themselves out: 409."""
-    if body.id == who.id and (body.disabled or body.role not in (None, who.role)):
-        raise Refused(409, "own-account", "another admin has to do this")
-    if body.role is not None:
-        await parts.login.store.set_role(body.id, body.role)
-    if body.disabled is not None:
-        await parts.login.disable(body.id, body.disabled)
-    if body.password is not None:
-        await parts.login.change_password(body.id, body.password, but=who.session if body.id == who.id else None)
-    return answer(account_view(await parts.login.store.account(body.id)))
+    return answer(account_view(await changed(parts, who, body)))
 
 
 @router.get("/sessions", response_class=Response, responses=answers(SessionView, "Newest first.", many=True))
@@ -143,3 +136,16 @@ def _whose(who: Principal, account_id: str | None) -> str:
     if account_id not in (None, who.id) and not who.may(Capability.ACCOUNTS):
         raise Refused(403, "forbidden", f"needs {Capability.ACCOUNTS.value}")
     return account_id or who.id
+
+
+async def changed(parts: Parts, who: Principal, body: Change) -> Account:
+    """The account after the change."""
+    if body.id == who.id and (body.disabled or body.role not in (None, who.role)):
+        raise Refused(409, "own-account", "another admin has to do this")
+    if body.role is not None:
+        await parts.login.store.set_role(body.id, body.role)
+    if body.disabled is not None:
+        await parts.login.disable(body.id, body.disabled)
+    if body.password is not None:
+        await parts.login.change_password(body.id, body.password, but=who.session if body.id == who.id else None)
+    return await parts.login.store.account(body.id)

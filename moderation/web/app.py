@@ -7,7 +7,22 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from moderation.web import api_accounts, api_comments, api_queue, api_stats, api_work, events, home, login, probes, problems
+from moderation.web import (
+    api_accounts,
+    api_comments,
+    api_context,
+    api_queue,
+    api_stats,
+    api_work,
+    events,
+    home,
+    login,
+    own_account,
+    probes,
+    problems,
+    stats,
+    team,
+)
 from moderation.web.pages import STATIC
 from moderation.web.parts import Parts
 from moderation.web.schema import describe
@@ -17,8 +32,8 @@ DESCRIPTION = (
     "The review queue over HTTP. Send `Authorization: Bearer …` with a token of `moderation token add`, or a browser's session with X-CSRF-Token. "
     "Errors are problem+json; times are Unix seconds unless they are strings (RFC 3339)."
 )
-API = (api_queue.router, api_work.router, api_comments.router, api_stats.router, api_accounts.router, events.router)
-ROUTERS: tuple[APIRouter, ...] = (probes.router, login.router, home.router)
+API = (api_queue.router, api_context.router, api_work.router, api_comments.router, api_stats.router, api_accounts.router, events.router)
+ROUTERS: tuple[APIRouter, ...] = (probes.router, login.router, home.router, stats.router, team.router, own_account.router)
 
 
 def create_app(parts: Parts) -> FastAPI:

@@ -8,13 +8,30 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
 from moderation.events import Comment, ReviewItem, Verdict
+from moderation.review.around import Around
 from moderation.review.journal import AuditEvent
 from moderation.review.records import Claim, Status, Waiting
-from moderation.web.answers import AccountView, Counted, Erased, Listed, Me, Scored, SessionView, Step, Submitted, TokenMade, TokenView, Until, Work
+from moderation.web.answers import (
+    AccountView,
+    Counted,
+    Erased,
+    Listed,
+    Me,
+    Scored,
+    Sentence,
+    SessionView,
+    Step,
+    Submitted,
+    TokenMade,
+    TokenView,
+    Until,
+    Word,
+    Work,
+)
 from moderation.web.problems import Problem
 
 RECORDS: tuple[type, ...] = (Comment, ReviewItem, Verdict, AuditEvent, Claim, Status, Waiting, Problem)
-RECORDS += (AccountView, Counted, Erased, Listed, Me, Scored, SessionView, Step, Submitted, TokenMade, TokenView, Until, Work)
+RECORDS += (AccountView, Around, Counted, Erased, Listed, Me, Scored, Sentence, SessionView, Step, Submitted, TokenMade, TokenView, Until, Word, Work)
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _MEANINGS = {
     400: "Not to be read: not JSON, no HTTP.",

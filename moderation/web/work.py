@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from moderation.review.journal import AuditEvent
 from moderation.web.answers import Hour, Rate, Work
@@ -11,8 +11,8 @@ HOUR = 3600.0
 Z = 1.96  # 95%
 
 
-def figures(steps: Sequence[AuditEvent], since: float, *, complete: bool) -> Work:
-    """What was decided since then (Unix seconds). A verdict that was taken back does not count."""
+def figures(steps: Sequence[AuditEvent], since: float, *, complete: bool, width: float = HOUR) -> Work:
+    """What was decided since then (Unix seconds), by `width` seconds. A verdict that was taken back does not count."""
     filed: dict[str, float] = {}
     stand: dict[str, list[AuditEvent]] = {}  # by comment: verdicts that stand
     for step in steps:
@@ -24,14 +24,14 @@ def figures(steps: Sequence[AuditEvent], since: float, *, complete: bool) -> Wor
             stand[step.comment_id].pop()
     decided = [step for verdicts in stand.values() for step in verdicts]
     final = [step for step in decided if step.what == "resolved"]
-    waits = sorted(step.at - filed[step.comment_id] for step in final if step.comment_id in filed)
+    waits = _waits(final, filed)
     by_category: dict[str, list[AuditEvent]] = {}
     for step in final:
         by_category.setdefault(step.category, []).append(step)
     return Work(
         since=since,
         decided=len(decided),
-        hours=_hours(decided),
+        hours=_hours(decided, filed, width),
         moderators=dict(Counter(step.who for step in decided).most_common()),
         seconds_p50=quantile(waits, 0.5),
         seconds_p95=quantile(waits, 0.95),
@@ -60,11 +60,23 @@ def _overturned(final: Sequence[AuditEvent]) -> Rate:
     return wilson(sum(verdict_of(step) == "approve" for step in final), len(final))
 
 
-def _hours(decided: Sequence[AuditEvent]) -> tuple[Hour, ...]:
-    found: dict[float, Counter[str]] = {}
+def _hours(decided: Sequence[AuditEvent], filed: Mapping[str, float], width: float) -> tuple[Hour, ...]:
+    found: dict[float, list[AuditEvent]] = {}
     for step in decided:
-        found.setdefault(step.at // HOUR * HOUR, Counter())[verdict_of(step)] += 1
-    return tuple(Hour(begin=begin, verdicts=dict(verdicts)) for begin, verdicts in sorted(found.items()))
+        found.setdefault(step.at // width * width, []).append(step)
+    return tuple(_hour(begin, steps, filed) for begin, steps in sorted(found.items()))
+
+
+def _hour(begin: float, steps: Sequence[AuditEvent], filed: Mapping[str, float]) -> Hour:
+    waits = _waits([step for step in steps if step.what == "resolved"], filed)
+    verdicts = dict(Counter(map(verdict_of, steps)))
+    return Hour(begin=begin, verdicts=verdicts, seconds_p50=quantile(waits, 0.5), seconds_p95=quantile(waits, 0.95))
+
+
+def _waits(final: Sequence[AuditEvent], filed: Mapping[str, float]) -> list[float]:
+    """Seconds from filed to decided, sorted. Steps of before they told it are unknown unless the filing is here."""
+    told = (step.seconds if step.seconds is not None else step.at - filed[step.comment_id] if step.comment_id in filed else None for step in final)
+    return sorted(max(0.0, seconds) for seconds in told if seconds is not None)
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:

@@ -16,4 +16,5 @@ end
 if ARGV[3] == 'comment' then return erase(ARGV[4]) end
 local count = 0
 for _, id in ipairs(redis.call('ZRANGE', prefix .. ':author:' .. ARGV[4], 0, -1)) do count = count + erase(id) end
+redis.call('DEL', prefix .. ':record:' .. ARGV[4])
 return count

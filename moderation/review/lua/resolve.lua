@@ -24,8 +24,10 @@ if verdict == 'escalate' then
 else
   redis.call('HSET', key, 'state', 'resolved')
   redis.call('EXPIRE', key, ARGV[8])
+  keep_record(id, tonumber(ARGV[8]))
   local undoable = tonumber(ARGV[9])
   if undoable > 0 then keep_words(id, undoable) else drop_words(id) end
 end
-audit(verdict == 'escalate' and 'escalated' or 'resolved', moderator, id, was, verdict == 'escalate' and ARGV[7] or (verdict .. ' ' .. ARGV[7]))
+local detail = verdict == 'escalate' and ARGV[7] or (verdict .. ' ' .. ARGV[7])
+audit(verdict == 'escalate' and 'escalated' or 'resolved', moderator, id, was, detail, seconds)
 return {verdict_id, is[5], seconds, number(now), parts(is[8])[4]}

@@ -14,6 +14,9 @@
 -- {prefix}:for:M       zset    ID by rank       what is put aside for a moderator
 -- {prefix}:author:A    zset    ID by expiry     comments with words here, of an author; and likewise
 -- {prefix}:replies:P   zset    ID by expiry     comments with the words of P as a quote
+-- {prefix}:traits:ID   string  what it may have in common with others (traits.py): a msgpack list of names; goes with its words
+-- {prefix}:trait:T     zset    ID by expiry     comments with words here that have it: an article, a parent, nearly the same words
+-- {prefix}:record:A    zset    ID by expiry     what was filed of an author, the latest 100, for as long as it is remembered
 -- {prefix}:audit       stream  every step       {prefix}:outbox  stream  verdicts for Kafka       {prefix}:leader  string  who relays them
 -- {prefix}:clock       string  the latest time seen                             {prefix}:steps   hash    how many steps, by what
 --
@@ -27,6 +30,7 @@ local heads, leases, holds = prefix .. ':heads', prefix .. ':leases', prefix .. 
 local function item_key(id) return prefix .. ':item:' .. id end
 local function text_key(id) return prefix .. ':text:' .. id end
 local function quote_key(id) return prefix .. ':quote:' .. id end
+local function traits_key(id) return prefix .. ':traits:' .. id end
 local function number(value) return string.format('%.6f', value) end
 
 local function parts(bucket)
@@ -35,11 +39,11 @@ local function parts(bucket)
   return found
 end
 
-local function audit(what, who, id, before, detail)
+local function audit(what, who, id, before, detail, seconds)
   local is = redis.call('HMGET', item_key(id), 'state', 'version', 'revision', 'bucket')
   redis.call('XADD', prefix .. ':audit', 'MAXLEN', '~', ARGV[2], '*', 'what', what, 'who', who, 'id', id, 'before', before or 'absent', 'after',
     is[1] or 'absent', 'version', is[2] or 0, 'revision', is[3] or 0, 'category', is[4] and parts(is[4])[4] or '', 'detail',
-    detail or '')
+    detail or '', 'seconds', seconds or '')
   redis.call('HINCRBY', prefix .. ':steps', what, 1)
 end
 
@@ -81,17 +85,27 @@ local function is_queued(state) return state == 'ready' or state == 'leased' or 
 -- Note in an index of words that `id` has some there; for ever, or for `seconds`.
 local function enrol(index, id, seconds)
   redis.call('ZADD', index, seconds and number(now + seconds) or '+inf', id)
+  if not seconds then
+    redis.call('PERSIST', index)
+    return
+  end
   redis.call('ZREMRANGEBYSCORE', index, '-inf', number(now))
-  if redis.call('ZCOUNT', index, '+inf', '+inf') > 0 then redis.call('PERSIST', index)
-  elseif seconds then redis.call('EXPIRE', index, math.ceil(seconds)) end
+  if redis.call('ZCOUNT', index, '+inf', '+inf') == 0 then redis.call('EXPIRE', index, math.ceil(seconds)) end
+end
+
+-- What it may have in common with others.
+local function traits_of(id)
+  local packed = redis.call('GET', traits_key(id))
+  return packed and cmsgpack.unpack(packed) or {}
 end
 
 -- The words stay for `seconds` more (nil: as long as the item waits).
 local function keep_words(id, seconds)
   local key = item_key(id)
-  for _, words in ipairs({text_key(id), quote_key(id)}) do
+  for _, words in ipairs({text_key(id), quote_key(id), traits_key(id)}) do
     if seconds then redis.call('EXPIRE', words, math.ceil(seconds)) else redis.call('PERSIST', words) end
   end
+  for _, trait in ipairs(traits_of(id)) do enrol(prefix .. ':trait:' .. trait, id, seconds) end
   local is = redis.call('HMGET', key, 'author', 'parent')
   if is[1] then enrol(prefix .. ':author:' .. is[1], id, seconds) end
   if is[2] then enrol(prefix .. ':replies:' .. is[2], id, seconds) end
@@ -100,9 +114,23 @@ end
 local function drop_words(id)
   local key = item_key(id)
   local is = redis.call('HMGET', key, 'author', 'parent')
-  redis.call('DEL', text_key(id), quote_key(id))
+  for _, trait in ipairs(traits_of(id)) do redis.call('ZREM', prefix .. ':trait:' .. trait, id) end
+  redis.call('DEL', text_key(id), quote_key(id), traits_key(id))
   if is[1] then redis.call('ZREM', prefix .. ':author:' .. is[1], id) end
   if is[2] then redis.call('ZREM', prefix .. ':replies:' .. is[2], id) end
+end
+
+-- In its author's record for as long as it waits (nil), or for `seconds`.
+local function keep_record(id, seconds)
+  local author = redis.call('HGET', item_key(id), 'author')
+  if not author then return end
+  enrol(prefix .. ':record:' .. author, id, seconds)
+  redis.call('ZREMRANGEBYRANK', prefix .. ':record:' .. author, 0, -101)
+end
+
+local function drop_record(id)
+  local author = redis.call('HGET', item_key(id), 'author')
+  if author then redis.call('ZREM', prefix .. ':record:' .. author, id) end
 end
 
 local FLEETING = {'bucket', 'rank', 'priority', 'filed_at', 'author', 'parent', 'moderator', 'claimed_at', 'until', 'for', 'escalated'}
@@ -113,6 +141,7 @@ local function bury(id, state, retention)
   local key = item_key(id)
   local was = take_out(id)
   drop_words(id)
+  drop_record(id)
   redis.call('HDEL', key, unpack(FLEETING))
   redis.call('HDEL', key, unpack(DECIDED))
   redis.call('HSET', key, 'state', state)

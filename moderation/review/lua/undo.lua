@@ -18,6 +18,7 @@ end
 redis.call('HDEL', key, unpack(DECIDED))
 redis.call('PERSIST', key)
 keep_words(id)
+keep_record(id)
 redis.call('XADD', prefix .. ':outbox', '*', 'comment_id', id, 'revision', is[5], 'verdict', is[2], 'moderator', moderator, 'reason', is[6] or '',
   'seconds', is[7], 'at', number(now), 'undone', '1', 'undoes', is[4], 'category', parts(is[9])[4])
 return lease(id, moderator, tonumber(ARGV[5]), 'undone', is[1])
