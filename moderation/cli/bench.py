@@ -82,9 +82,9 @@ def _contenders(model: Path, folder: Path, threads: int) -> list[Contender]:
         typer.echo("moderation: no Detoxify rows: pip install 'moderation[detoxify]'", err=True)
     if not importlib.util.find_spec("onnx"):
         raise ConfigurationError("this needs: pip install 'moderation[bench]' (missing: onnx)")
-    from moderation.training.fp32 import fp32_folder
+    from moderation.training.rebuild import rebuild
 
-    fp32_folder(model, folder / "fp32")
+    rebuild(model, folder / "fp32", int8=False)
     found.append(Contender(name="fp32", kind="onnx", folder=str(folder / "fp32"), batch=128, limit=4 * SLOW, threads=threads))
     return [*found, Contender(name="int8", kind="onnx", folder=str(model), batch=128, threads=threads)]
 

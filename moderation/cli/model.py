@@ -1,4 +1,4 @@
-"""`moderation model info|train|export|evaluate|detoxify`"""
+"""`moderation model info|train|export|calibrate|evaluate|facets|detoxify`"""
 
 import json
 import shutil
@@ -8,13 +8,16 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 from moderation.bootstrap import make_scorer
 from moderation.cli.reference import reference
 from moderation.config import load_settings
 from moderation.errors import ConfigurationError
+from moderation.events import CATEGORIES
 from moderation.scoring.onnx import BUILTIN
 from moderation.seeds import seed
+from moderation.training.data import load
 
 app = typer.Typer(help="The model that scores: look at it, train it, measure it.", no_args_is_help=True)
 app.command("reference")(reference)
@@ -124,6 +127,34 @@ def evaluate(
         with _extra("bench"):
             from moderation.training.plots import reliability_diagrams  # an extra
         reliability_diagrams(result, plots)
+
+
+@app.command()
+def facets(
+    model: Folder = BUILTIN,
+    out: Annotated[Path | None, typer.Option("--out", help="Model folder to write; --model itself when left out.")] = None,
+) -> None:
+    """Fit the heads of the facets on what the encoder has learned, from our own train examples, and write the folder in today's graph.
+
+    The rest of the weights stay as they are. The reference, the student and the evaluation belong to a version: make them anew. Needs the train extra.
+    """
+    with _extra("train"):
+        from moderation.training import probe  # an extra
+        from moderation.training.checkpoint import weights_of
+        from moderation.training.families import FAMILIES
+        from moderation.training.rebuild import rebuild
+    examples = [e for path in sorted(seed("incitement").parent.glob("*/*.jsonl")) for e in load(path) if e.facets and e.fold != "test"]
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("reading", total=len(examples))
+        vectors = probe.features(model, [e.text for e in examples], lambda count: progress.advance(task, count))
+    probes = probe.fit(vectors, examples)
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    last, state = FAMILIES[config["model_type"]].head[-1][0], weights_of(model)
+    weight, bias = probe.head(probes, state[f"{last}.weight"], state[f"{last}.bias"], len(CATEGORIES))
+    card = rebuild(model, out or model, head={f"{last}.weight": weight, f"{last}.bias": bias}, hidden=probe.hidden(probes))
+    for facet, found in probes.items():
+        typer.echo(f"{facet:<12} {found.right:.3f} named right on the valid fold, {found.commonest:.3f} by its commonest value")
+    typer.echo(f"wrote {out or model}, version {card.version}; hidden: {', '.join(card.hidden_facets) or 'none'}")
 
 
 @app.command()

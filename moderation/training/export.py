@@ -64,13 +64,10 @@ def export_folder(
     tokenizer.save(str(out / "tokenizer.json"), pretty=False)
     kept = {key: config[key] for key in _KEPT if key in config}
     (out / "config.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    digest = hashlib.sha256()
-    for path in [out / "model.onnx", *sorted(out.glob("weights-*.bin")), out / "tokenizer.json"]:
-        digest.update(path.read_bytes())
     parameters = sum(int(v.size) for v in state.values())
     card = ModelCard(
         id=name,
-        version=digest.hexdigest()[:12],
+        version=digest_of(out),
         categories=tuple(categories),
         facets=facets,
         max_tokens=max_tokens,
@@ -79,6 +76,14 @@ def export_folder(
         notes=notes,
     )
     (out / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+
+
+def digest_of(folder: Path) -> str:
+    """The version of what lies in a model folder."""
+    digest = hashlib.sha256()
+    for path in [folder / "model.onnx", *sorted(folder.glob("weights-*.bin")), folder / "tokenizer.json"]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 _KEPT = (
