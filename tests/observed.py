@@ -44,13 +44,15 @@ class Observed:
         return worker
 
     async def visit(self) -> None:
-        """A web app that Prometheus looks at; somebody asks for a page, and somebody else does not know the password."""
+        """A web app that Prometheus looks at; somebody asks for a page and does not know the password, twice."""
         web = self.service.start_web()
         await web.answers("/readyz", 200)
         self.prometheus.watch([web.url.removeprefix("http://")], "moderation-web")
         async with httpx.AsyncClient(base_url=web.url) as nobody:
-            assert (await nobody.get("/login")).status_code == 200
-            assert (await nobody.post("/login", data={"name": "nobody", "password": "a guess"})).status_code == 401
+            for seen in ("count(moderation_logins_total)", "100 * sum(rate(moderation_logins_total[10s]))"):
+                assert (await nobody.get("/login")).status_code == 200
+                assert (await nobody.post("/login", data={"name": "nobody", "password": "a guess"})).status_code == 401
+                await self.metric(seen, 1)
 
     async def send(self, count: int, text: str = "hello") -> None:
         """That many comments; every tenth needs a person."""

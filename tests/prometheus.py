@@ -37,7 +37,33 @@ def _shorter(number: str, unit: str) -> str:
     return f"{int(number) * _MILLISECONDS[unit] // FACTOR}ms"
 
 
-class Prometheus:
+class Asked:
+    """A Prometheus on loopback, and what it answers."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def get(self, path: str, **parameters: object) -> Any:
+        """What its API answers under /api/v1; an error of its own fails the test."""
+
+        def ask() -> Any:
+            with urlopen(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=10) as answer:
+                return json.load(answer)["data"]
+
+        return await asyncio.to_thread(ask)
+
+    async def query(self, expression: str) -> dict[str, float]:
+        """Values by their labels, written as JSON."""
+        found = await self.get("query", query=expression)
+        return {json.dumps(row["metric"], sort_keys=True): float(row["value"][1]) for row in found["result"]}
+
+
+class Prometheus(Asked):
     """Scrapes the workers and the web apps it is told of."""
 
     def __init__(self, folder: Path) -> None:
@@ -53,7 +79,7 @@ class Prometheus:
             scrape["file_sd_configs"] = [{"files": [f"{scrape['job_name']}.json"]}]
             self.watch([], scrape["job_name"])
         (self._folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        self.port = free_port()
+        super().__init__(free_port())
         command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"]
         self._server = EmbeddedServer("prometheus", command, self.port, self._folder / "prometheus.out")
 
@@ -64,30 +90,11 @@ class Prometheus:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._server.stop()
 
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self.port}"
-
     def watch(self, targets: Iterable[str], job: str = "moderation-worker") -> None:
         """Scrape these (host:port) for a job and no others."""
         fresh = self._folder / f"{job}.new"
         fresh.write_text(json.dumps([{"targets": list(targets)}]), encoding="utf-8")
         fresh.replace(self._folder / f"{job}.json")
-
-    async def get(self, path: str, **parameters: object) -> Any:
-        """What its API answers under /api/v1; an error of its own fails the test."""
-
-        def ask() -> Any:
-            with urlopen(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=10) as answer:
-                return json.load(answer)["data"]
-
-        return await asyncio.to_thread(ask)
-
-    async def query(self, expression: str) -> dict[str, float]:
-        """Values by their labels, written as JSON."""
-        found = await self.get("query", query=expression)
-        return {json.dumps(row["metric"], sort_keys=True): float(row["value"][1]) for row in found["result"]}
 
     async def firing(self) -> set[str]:
         """The alerts that fire now."""

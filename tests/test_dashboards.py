@@ -89,9 +89,9 @@ async def test_every_panel_shows_something_of_a_service_at_work(observed: Observ
     await observed.keep_reference()
     assert await first.terminate() == 0
     await observed.start()
-    await observed.visit()
     async with observed.load():
         await observed.send(600)
+        await observed.visit()
         await observed.service.send([b"not a comment"])
         await observed.file_old("old", 900, category="threat")
         await observed.let_lapse()
@@ -104,8 +104,6 @@ async def test_every_panel_shows_something_of_a_service_at_work(observed: Observ
         await observed.metric("max(moderation:verdicts:increase1d)", 10)
         await observed.metric('max(moderation_queue_steps_total{step="lapsed"})', 1)
         await observed.metric("count(moderation:score_psi:avg)", 8)
-        await observed.metric("sum(moderation_logins_total)", 1)
-        await observed.metric("count(rate(moderation_web_requests_total[10s]))", 2)
         await observed.metric("sum(moderation_comments_decided_total)", 1100)
     found = {name: panel_series(observed.prometheus.url, panel, 30, "10s") for name, panel in PANELS}
     assert [name for name, shows in found.items() if not shows] == []

@@ -100,7 +100,7 @@ MODERATORS = Board(
         "The console": [
             Panel(
                 title="Requests",
-                description="Answers of the web apps a second, by status; probes are left out. 5xx: Redis or Kafka is away, or it is our fault; the log says which.",
+                description="Answers of the web apps a second, by status; probes are left out. 5xx: Redis or Kafka is away, or a bug: see the log.",
                 unit="cps",
                 queries={"{{status}}": f"sum by (status) (rate(moderation_web_requests_total{ASKED}[$__rate_interval]))"},
             ),
