@@ -46,7 +46,7 @@ every_pod = pytest.mark.parametrize("name", ["worker", "web"])
 @functools.cache
 def manifests(overlay: str) -> list[Manifest]:
     """What `kubectl apply -k` would send."""
-    command = [Path(sys.executable).with_name("kubectl"), "kustomize", FOLDER / "overlays" / overlay]
+    command: list[str | Path] = [Path(sys.executable).with_name("kubectl"), "kustomize", FOLDER / "overlays" / overlay]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
