@@ -29,7 +29,7 @@ ENV PATH=/opt/moderation/bin:$PATH \
     MODERATION_METRICS_HOST=0.0.0.0
 USER 10001:10001
 WORKDIR /tmp
-EXPOSE 9108
+EXPOSE 9108 8080
 # A batch in flight is finished and acknowledged before the worker leaves, at the latest after 15 seconds.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

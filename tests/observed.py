@@ -7,6 +7,8 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
+
 from moderation.bootstrap import make_queue, make_redis
 from moderation.errors import BrokerUnavailable
 from moderation.events import VerdictKind
@@ -40,6 +42,17 @@ class Observed:
         self.prometheus.watch([worker.url.removeprefix("http://")])
         await worker.answers("/readyz", 200)
         return worker
+
+    async def visit(self) -> None:
+        """A web app that Prometheus looks at; somebody asks for a page and does not know the password, twice."""
+        web = self.service.start_web()
+        await web.answers("/readyz", 200)
+        self.prometheus.watch([web.url.removeprefix("http://")], "moderation-web")
+        async with httpx.AsyncClient(base_url=web.url) as nobody:
+            for seen in ("count(moderation_logins_total)", "100 * sum(rate(moderation_logins_total[10s]))"):
+                assert (await nobody.get("/login")).status_code == 200
+                assert (await nobody.post("/login", data={"name": "nobody", "password": "a guess"})).status_code == 401
+                await self.metric(seen, 1)
 
     async def send(self, count: int, text: str = "hello") -> None:
         """That many comments; every tenth needs a person."""

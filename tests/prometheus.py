@@ -37,43 +37,16 @@ def _shorter(number: str, unit: str) -> str:
     return f"{int(number) * _MILLISECONDS[unit] // FACTOR}ms"
 
 
-class Prometheus:
-    """Scrapes the workers it is told of."""
+class Asked:
+    """A Prometheus on loopback, and what it answers."""
 
-    def __init__(self, folder: Path) -> None:
-        need("prometheus")
-        self._folder = folder / "prometheus"
-        (self._folder / "rules").mkdir(parents=True)
-        for path in (SHIPPED / "rules").glob("*.yml"):
-            (self._folder / "rules" / path.name).write_text(yaml.safe_dump(hurried(yaml.safe_load(path.read_text(encoding="utf-8")))), encoding="utf-8")
-        config = yaml.safe_load((SHIPPED / "prometheus.yml").read_text(encoding="utf-8"))
-        config["global"] = {name: _shorter(value[:-1], value[-1]) for name, value in config["global"].items()}
-        (scrape,) = config["scrape_configs"]
-        del scrape["dns_sd_configs"]
-        scrape["file_sd_configs"] = [{"files": ["targets.json"]}]
-        self.watch([])
-        (self._folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        self.port = free_port()
-        command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"]
-        self._server = EmbeddedServer("prometheus", command, self.port, self._folder / "prometheus.out")
-
-    def __enter__(self) -> Self:
-        self._server.__enter__()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.stop()
+    def __init__(self, port: int) -> None:
+        self.port = port
 
     @property
     def url(self) -> str:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
-
-    def watch(self, workers: Iterable[str]) -> None:
-        """Scrape these (host:port) and no others."""
-        fresh = self._folder / "targets.new"
-        fresh.write_text(json.dumps([{"targets": list(workers)}]), encoding="utf-8")
-        fresh.replace(self._folder / "targets.json")
 
     async def get(self, path: str, **parameters: object) -> Any:
         """What its API answers under /api/v1; an error of its own fails the test."""
@@ -88,6 +61,40 @@ class Prometheus:
         """Values by their labels, written as JSON."""
         found = await self.get("query", query=expression)
         return {json.dumps(row["metric"], sort_keys=True): float(row["value"][1]) for row in found["result"]}
+
+
+class Prometheus(Asked):
+    """Scrapes the workers and the web apps it is told of."""
+
+    def __init__(self, folder: Path) -> None:
+        need("prometheus")
+        self._folder = folder / "prometheus"
+        (self._folder / "rules").mkdir(parents=True)
+        for path in (SHIPPED / "rules").glob("*.yml"):
+            (self._folder / "rules" / path.name).write_text(yaml.safe_dump(hurried(yaml.safe_load(path.read_text(encoding="utf-8")))), encoding="utf-8")
+        config = yaml.safe_load((SHIPPED / "prometheus.yml").read_text(encoding="utf-8"))
+        config["global"] = {name: _shorter(value[:-1], value[-1]) for name, value in config["global"].items()}
+        for scrape in config["scrape_configs"]:
+            del scrape["dns_sd_configs"]
+            scrape["file_sd_configs"] = [{"files": [f"{scrape['job_name']}.json"]}]
+            self.watch([], scrape["job_name"])
+        (self._folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        super().__init__(free_port())
+        command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"]
+        self._server = EmbeddedServer("prometheus", command, self.port, self._folder / "prometheus.out")
+
+    def __enter__(self) -> Self:
+        self._server.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.stop()
+
+    def watch(self, targets: Iterable[str], job: str = "moderation-worker") -> None:
+        """Scrape these (host:port) for a job and no others."""
+        fresh = self._folder / f"{job}.new"
+        fresh.write_text(json.dumps([{"targets": list(targets)}]), encoding="utf-8")
+        fresh.replace(self._folder / f"{job}.json")
 
     async def firing(self) -> set[str]:
         """The alerts that fire now."""

@@ -96,7 +96,7 @@ class ApacheKafka:
     def __init__(
         self, folder: Path, *, brokers: int = 1, properties: Sequence[str] = (), formatting: Sequence[str] = (), listeners: Mapping[str, int] | None = None
     ) -> None:
-        _need_kafka()
+        need_kafka()
         ports, controllers = [free_port() for _ in range(brokers)], [free_port() for _ in range(brokers)]
         quorum = ",".join(f"{i}@127.0.0.1:{port}" for i, port in enumerate(controllers, 1))
         common = [f"--cluster-id={CLUSTER_ID}", *formatting, f"controller.quorum.voters={quorum}", *(REPLICATED if brokers > 1 else ()), *properties]
@@ -161,7 +161,8 @@ def lacking(reason: str) -> None:
     pytest.skip(reason)  # a laptop without Java or Redis; never CI
 
 
-def _need_kafka() -> None:
+def need_kafka() -> None:
+    """`need` for Apache Kafka: Java, and Maven unless it was fetched."""
     fetched = any((START.parent / "libs").glob("kafka_2.13-*.jar"))
     need("java", *(() if fetched else ("mvn",)))
 

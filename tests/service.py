@@ -63,6 +63,11 @@ class Service:
         self.workers.append(worker)
         return worker
 
+    def start_web(self) -> "Worker":
+        web = Worker(self.environment, self.folder / f"web-{len(self.workers)}.log", ("moderation", "web"), "MODERATION_WEB_PORT")
+        self.workers.append(web)
+        return web
+
     def stop(self) -> None:
         for worker in self.workers:
             worker.kill()
@@ -148,9 +153,11 @@ class Service:
 
 
 class Worker:
-    """One `moderation worker` process, or another program (a module and its arguments) that runs one."""
+    """One `moderation worker` process, or another program (a module and its arguments) that runs one; `variable` names the port it is probed on."""
 
-    def __init__(self, environment: dict[str, str], log: Path, program: Sequence[str] = ("moderation", "worker")) -> None:
+    def __init__(
+        self, environment: dict[str, str], log: Path, program: Sequence[str] = ("moderation", "worker"), variable: str = "MODERATION_METRICS_PORT"
+    ) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
@@ -158,7 +165,7 @@ class Worker:
         with log.open("wb") as sink:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *program],
-                env={**outside, **environment, "MODERATION_METRICS_PORT": str(port)},
+                env={**outside, **environment, variable: str(port)},
                 stdout=sink,
                 stderr=sink,
             )

@@ -50,6 +50,7 @@ async def test_every_alert_fires_when_it_should_and_clears_when_it_may(
         await redis_is_away(observed, redis_server)
         await kafka_is_away(observed, kafka)
         await prometheus.fire("ModerationScoreDrift", "ModerationOverturnsHigh")
+        await observed.visit()
         await observed.send(2500)
         await observed.decide(80, VerdictKind.REJECT)
         await prometheus.clear()

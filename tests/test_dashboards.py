@@ -91,6 +91,7 @@ async def test_every_panel_shows_something_of_a_service_at_work(observed: Observ
     await observed.start()
     async with observed.load():
         await observed.send(600)
+        await observed.visit()
         await observed.service.send([b"not a comment"])
         await observed.file_old("old", 900, category="threat")
         await observed.let_lapse()

@@ -23,7 +23,7 @@ from tests.test_prometheus import series
 from tests.webbing import build
 
 ROOT = Path(__file__).parent.parent
-PROSE = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+PROSE = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")])
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ import structlog
 from pydantic import SecretStr
 
 from moderation import logs
+from moderation.cli.web import web
 from moderation.config import Settings, load_settings
 from moderation.embedded import EmbeddedServer, embedded_broker, free_port, valkey_program
+from moderation.errors import ConfigurationError
 from tests.certificates import Authority
 from tests.service import Worker, until
 
@@ -115,6 +118,26 @@ def test_what_a_library_says_is_redacted(name: str, fmt: str, tmp_path: Path, ca
     assert json.dumps(CANARY)[1:-1] not in said
     assert repr(CANARY)[1:-1] not in said
     assert value.get_secret_value() not in said
+
+
+def test_the_web_app_redacts_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before = list(root.handlers), root.level
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("MODERATION_WEB_PORT", str(taken.getsockname()[1]))
+        monkeypatch.setenv("MODERATION_REDIS_URL", f"redis://u:{QUOTED}@127.0.0.1:2/0")
+        try:
+            with pytest.raises(ConfigurationError, match="MODERATION_WEB_PORT"):
+                web()
+            logging.getLogger("library").error("cannot log in with %s", CANARY)
+        finally:
+            root.handlers[:], root.level = before
+            structlog.reset_defaults()
+    said = capsys.readouterr().err
+    assert "***" in said
+    assert CANARY not in said
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -2,6 +2,8 @@
 
 from deploy.grafana.panels import Board, Panel, quantiles
 
+ASKED = '{route!~"/(metrics|livez|readyz)"}'  # by people and machines; Prometheus and the probes ask all the time
+
 MODERATORS = Board(
     uid="moderation-moderators",
     title="Moderation: queue and moderators",
@@ -93,6 +95,45 @@ MODERATORS = Board(
                 unit="percentunit",
                 limit=0.85,
                 queries={"in use": "moderation:redis_memory:ratio"},
+            ),
+        ],
+        "The console": [
+            Panel(
+                title="Requests",
+                description="Answers of the web apps a second, by status; probes are left out. 5xx: Redis or Kafka is away, or a bug: see the log.",
+                unit="cps",
+                queries={"{{status}}": f"sum by (status) (rate(moderation_web_requests_total{ASKED}[$__rate_interval]))"},
+            ),
+            Panel(
+                title="Time to an answer",
+                description="Seconds until the web apps began their answers. Moderators notice one second.",
+                unit="s",
+                limit=1,
+                queries=quantiles("moderation_web_seconds", 0.5, 0.95, 0.99, where=ASKED),
+            ),
+            Panel(
+                title="Slowest routes",
+                description="The five routes with the longest 95th percentile. `/api/v1/score` waits for the model, the others for Redis.",
+                unit="s",
+                queries={name: f"topk(5, {query})" for name, query in quantiles("moderation_web_seconds", 0.95, by="route", where=ASKED).items()},
+            ),
+            Panel(
+                title="Log-ins",
+                description="By what became of them. Many refused or locked: somebody guesses passwords, or has forgotten one.",
+                unit="short",
+                queries={"{{outcome}}": "sum by (outcome) (increase(moderation_logins_total[$__rate_interval]))"},
+            ),
+            Panel(
+                title="Consoles open",
+                description="Browsers that listen for changes of the queue, on all web apps.",
+                unit="short",
+                queries={"listening": "sum(moderation_web_watchers)"},
+            ),
+            Panel(
+                title="Memory of the web apps",
+                description="Resident. The model is loaded with the first text that is scored over HTTP: then it is as large as a worker's.",
+                unit="bytes",
+                queries={"{{instance}}": 'process_resident_memory_bytes{job="moderation-web"}'},
             ),
         ],
     },

@@ -87,7 +87,7 @@ def _drawn(panel: Panel) -> timeseries.Panel | stat.Panel | heatmap.Panel:
     return number.graph_mode(BigValueGraphMode.AREA)
 
 
-def quantiles(metric: str, *parts: float, by: str = "") -> dict[str, str]:
-    """Queries for quantiles of a histogram; `by` is one more label to keep."""
+def quantiles(metric: str, *parts: float, by: str = "", where: str = "") -> dict[str, str]:
+    """Queries for quantiles of a histogram; `by` is one more label to keep, `where` a selector of series, in braces."""
     kept, legend = (f"le, {by}", f" {{{{{by}}}}}") if by else ("le", "")
-    return {f"p{part * 100:g}{legend}": f"histogram_quantile({part}, sum by ({kept}) (rate({metric}_bucket[$__rate_interval])))" for part in parts}
+    return {f"p{part * 100:g}{legend}": f"histogram_quantile({part}, sum by ({kept}) (rate({metric}_bucket{where}[$__rate_interval])))" for part in parts}

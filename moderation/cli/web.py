@@ -22,7 +22,7 @@ def web() -> None:
     `moderation user add NAME --role admin`. Start several behind a proxy to share the load: all they know is in Redis.
     """
     settings = load_settings()
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, settings.secrets)
     app = make_web(settings)
     server = _Server(
         uvicorn.Config(
