@@ -30,6 +30,7 @@ from moderation.scoring.merged import MergedScorer
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.scoring.reference import FILE, Reference, load_reference
 from moderation.scoring.scorer import Scorer
+from moderation.scoring.student import Student
 from moderation.seeds import seed
 from moderation.tls import client_context
 from moderation.training.data import typical_texts
@@ -53,6 +54,17 @@ def make_scorer(settings: Settings, on_progress: Callable[[], None] = lambda: No
     own = _model_folder(settings)
     assert own is not None  # config.py knows no other kind
     return OnnxScorer(own, settings.threads, on_progress)
+
+
+def make_student(settings: Settings, policy: Policy) -> Student | None:
+    """The student that the policy's `cascade` asks for; None when it does not. Raises ConfigurationError when the model has none."""
+    if not policy.cascade:
+        return None
+    if (folder := _model_folder(settings)) is None:
+        raise ConfigurationError(
+            f"policy: cascade: MODERATION_MODEL={settings.model} has no student; only a model folder of `moderation model student` has one"
+        )
+    return Student(folder, settings.threads)
 
 
 def reference_path(settings: Settings) -> Path | None:

@@ -104,6 +104,7 @@ class Scores(Record, frozen=True):
     tokens: int = 0  # model tokens read, over all windows
     unscored: bool = False  # there was something to read, and no model that could
     facets: Mapping[str, str] = {}  # speech_act, severity, target, exemption: the likeliest of each; empty where incitement is out of the question
+    settled: bool = False  # by the encoder's student, which was sure that it is harmless; the encoder has not read it
     alone: float | None = None  # incitement by the text alone, where the value above was read with title and parent
 
 
@@ -136,6 +137,7 @@ class Decision(Record, frozen=True, omit_defaults=False):
     model: ModelRef
     policy: PolicyRef
     facets: Mapping[str, str] = {}  # what kind of incitement it looks like: speech_act, severity, target, exemption
+    settled: bool = False  # the scores are of the encoder's student, which was sure that the comment is harmless
     needs_context: bool = False  # only the article's title or the comment answered to makes it reach the threshold for incitement
     site: str | None = None
     section: str | None = None

@@ -1,7 +1,7 @@
 """The corridor: normalise → score → decide → file. The only file that knows the order."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -22,11 +22,13 @@ NOTHING = Scores(values={})
 class Pipeline:
     """Wired by bootstrap; used by the stream and by HTTP alike."""
 
-    def __init__(self, *, scorer: Scorer, policy: Policy, queue: ReviewQueue, metrics: Metrics) -> None:
+    def __init__(self, *, scorer: Scorer, policy: Policy, queue: ReviewQueue, metrics: Metrics, floors: Mapping[str, float] | None = None) -> None:
+        """`floors` are the thresholds that the scorer's student, if it has one, learned to stay below."""
         self._scorer = scorer
         self._policy = policy
         self._queue = queue
         self._metrics = metrics
+        self._floors = floors
         self._log = logger("pipeline")
         ref = scorer.info.ref
         metrics.model.info({"id": ref.id, "version": ref.version})
@@ -70,11 +72,17 @@ class Pipeline:
         scores = [NOTHING] * len(texts)
         if readable:
             with self._metrics.stage("score"), self._metrics.score_seconds.time():
-                found = await self._scorer.score([texts[i].text for i in readable], [_context(comments[i]) for i in readable])
+                found = await self._scorer.score([texts[i].text for i in readable], [self._context(comments[i]) for i in readable])
             for i, score in zip(readable, found, strict=True):
                 scores[i] = _in_original(score, texts[i])
             self._metrics.scored.inc(len(readable))
         return scores
+
+    def _context(self, comment: Comment) -> Context:
+        title = comment.article.title if comment.article else None
+        parent = comment.parent.text if comment.parent else None
+        thorough = self._floors is not None and not self._policy.may_settle(comment.site, comment.section, self._floors)
+        return Context(title=normalise(title or "").text, parent=normalise(parent or "").text, thorough=thorough)
 
     def _finished(self, decision: Decision, score_seconds: float, received: float | None) -> Decision:
         """The decision with its times; counted and logged."""
@@ -103,12 +111,6 @@ class Pipeline:
 
 def _readable(comment: Comment, text: Normalised) -> bool:
     return bool(text.text.strip()) and not comment.deleted
-
-
-def _context(comment: Comment) -> Context:
-    title = comment.article.title if comment.article else None
-    parent = comment.parent.text if comment.parent else None
-    return Context(title=normalise(title or "").text, parent=normalise(parent or "").text)
 
 
 def _unread(comments: Sequence[Comment], texts: Sequence[Normalised]) -> list[Scores]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from moderation import health as health_server
 from moderation.batch import BatchHandler
-from moderation.bootstrap import DAY, make_cluster, make_journal, make_policy, make_queue, make_reference_of, make_relay, make_scorer
+from moderation.bootstrap import DAY, make_cluster, make_journal, make_policy, make_queue, make_reference_of, make_relay, make_scorer, make_student
 from moderation.broker.cluster import Cluster
 from moderation.broker.lag import LagMeter
 from moderation.broker.positions import Positions
@@ -23,9 +23,11 @@ from moderation.progress import Progress
 from moderation.restart import restart, restarts
 from moderation.review.queue import ReviewQueue
 from moderation.scoring.cached import CachedScorer
+from moderation.scoring.cascade import CascadeScorer
 from moderation.scoring.observed import ObservedScorer
 from moderation.scoring.probed import ProbedScorer
 from moderation.scoring.scorer import Scorer
+from moderation.scoring.student import Student
 from moderation.stream import consume
 from moderation.upkeep import keep_house, observe_journal, observe_model, observe_queue
 from moderation.watch import Watch
@@ -44,6 +46,7 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
         closing.callback(stop_serving)
         logger("worker").info("metrics", url=f"{url}/metrics")
         policy, reference = make_policy(settings), make_reference_of(settings)
+        student = make_student(settings, policy)
         scorer = ProbedScorer(scorer_of(settings, progress.advance), metrics=metrics, health=health, progress=progress)
         health.set("model", True)
         metrics.dependency_up.labels("model").set(1)
@@ -74,10 +77,11 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
         )
         handler = BatchHandler(
             pipeline=Pipeline(
-                scorer=ObservedScorer(_remembering(scorer, settings, metrics), metrics=metrics, reference=reference),
+                scorer=ObservedScorer(_remembering(_cascade(scorer, student, metrics), settings, metrics), metrics=metrics, reference=reference),
                 policy=policy,
                 queue=queue,
                 metrics=metrics,
+                floors=student.card.floors if student else None,
             ),
             publisher=decisions,
             metrics=metrics,
@@ -104,6 +108,10 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
             restart=restart,
             stop=stop,
         )
+
+
+def _cascade(scorer: Scorer, student: Student | None, metrics: Metrics) -> Scorer:
+    return CascadeScorer(scorer, student, metrics=metrics) if student else scorer
 
 
 def _remembering(scorer: Scorer, settings: Settings, metrics: Metrics) -> Scorer:

@@ -129,7 +129,7 @@ def test_the_version_is_the_contents() -> None:
         ('id = "x"\n[categories.insult]\nrewiev = 0.9', ["p.toml:3: categories.insult.rewiev", "unknown field"]),
         ('id = "x"\n[categories]\n[[overrides]]\n[overrides.categories.insult]\nreview = 0.5', ["p.toml:3: overrides[0]", "a site, a section or both"]),
         ('id = "x"\nwhen_unscored = "publish"\n[categories]', ["p.toml:2: when_unscored"]),
-        ('id = "x"\n[categories]\n[[overrides]]\nsite = "a"', ["p.toml:3: overrides[0]", "categories, when_unscored or both"]),
+        ('id = "x"\n[categories]\n[[overrides]]\nsite = "a"', ["p.toml:3: overrides[0]", "categories, when_unscored or strict"]),
         ('id = "x"\n[categories]\n[[overrides]]\nsite = "a"\nwhen_unscored = true', ["p.toml:5: overrides[0].when_unscored"]),
         ('id = "x"\n[categories]\n[[overrides]]\nsite = "a"\n[overrides.categories.insult]\nreview = 2.0', ["p.toml:6: overrides[0].categories.insult.review"]),
     ],

@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from moderation.bootstrap import make_scorer
 from moderation.cli.reference import reference
+from moderation.cli.student import student
 from moderation.config import load_settings
 from moderation.errors import ConfigurationError
 from moderation.events import CATEGORIES
@@ -21,6 +22,7 @@ from moderation.training.data import load
 
 app = typer.Typer(help="The model that scores: look at it, train it, measure it.", no_args_is_help=True)
 app.command("reference")(reference)
+app.command("student")(student)
 Data = Annotated[Path, typer.Option("--data", exists=True, file_okay=False, help="Folder of the public data sets (docs/model.md).")]
 Config = Annotated[Path | None, typer.Option("--config", help="Training recipe; seeds/training.toml when left out.")]
 Folder = Annotated[Path, typer.Option("--model", exists=True, file_okay=False, help="A model folder.", show_default="the one that ships")]

@@ -11,6 +11,9 @@ class ScoringMetrics:
 
     def __init__(self, r: CollectorRegistry) -> None:
         self.scored = Counter("moderation_comments_scored", "Comments the model has scored.", registry=r)
+        self.settled = Counter(
+            "moderation_comments_settled", "Comments that the encoder's student settled as harmless, so that the encoder did not read them.", registry=r
+        )
         self.cached = Counter("moderation_comments_cached", "Comments whose text came again, so that the model was not asked.", registry=r)
         self.unscored = Counter("moderation_comments_unscored", "Comments filed for review without scores, because the model could not score.", registry=r)
         self.tokens = Counter("moderation_tokens_scored", "Tokens of the comments scored.", registry=r)

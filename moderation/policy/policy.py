@@ -8,9 +8,12 @@ review = 0.60        # file for a person, the comment stays visible
 hold = 0.90          # file for a person, the comment waits
 weight = 1.0         # severity: priority in the queue = weight × score
 
+cascade = false          # true: the encoder's student may settle what is plainly harmless, where the model has one
+
 [[overrides]]        # the first that matches a comment's site and section refines the categories above
 section = "kids"
 when_unscored = "review"
+strict = true            # here the encoder reads everything
 [overrides.categories.obscene]
 review = 0.30
 """
@@ -58,6 +61,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     site: str | None = None
     section: str | None = None
     when_unscored: WhenUnscored | None = None  # None: as for the rest
+    strict: bool = False  # the encoder reads everything
     categories: Mapping[str, CategoryChange] = {}
 
     def matches(self, site: str | None, section: str | None) -> bool:
@@ -68,6 +72,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: str
     when_unscored: WhenUnscored = "wait"
+    cascade: bool = False
     categories: dict[str, dict[str, Any]]
     overrides: list[dict[str, Any]] = []
 
@@ -76,6 +81,7 @@ class _Where(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     site: str | None = None
     section: str | None = None
     when_unscored: WhenUnscored | None = None
+    strict: bool = False
     categories: dict[str, dict[str, Any]] | None = None
 
 
@@ -85,6 +91,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     ref: PolicyRef  # id, and the hash of the file's content
     categories: Mapping[str, CategoryRule]
     when_unscored: WhenUnscored = "wait"
+    cascade: bool = False  # a student may settle what is plainly harmless
     overrides: tuple[Override, ...] = ()
 
     def rules_for(self, site: str | None, section: str | None) -> Mapping[str, CategoryRule]:
@@ -93,6 +100,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             if override.matches(site, section):
                 return {name: _changed(rule, override.categories.get(name)) for name, rule in self.categories.items()}
         return self.categories
+
+    def may_settle(self, site: str | None, section: str | None, floors: Mapping[str, float]) -> bool:
+        """A student that learned to stay below `floors` may settle a comment of this site and section: nothing there acts on less."""
+        if not self.cascade or next((o.strict for o in self.overrides if o.matches(site, section)), False):
+            return False
+        rules = self.rules_for(site, section)
+        return all(least >= floors.get(name, 1.0) for name, rule in rules.items() for least in (rule.review, rule.hold) if least is not None)
 
     def when_unscored_for(self, site: str | None, section: str | None) -> WhenUnscored:
         """Whether a comment of this site and section waits for a broken model, or is filed unscored."""
@@ -127,12 +141,13 @@ def parse_policy(content: str, name: str = "policy") -> Policy:
         changes = check.categories(where.categories or {}, CategoryChange, f"{at}.categories")
         if where.site is None and where.section is None:
             check.fail(at, "expected a site, a section or both")
-        if where.categories is None and where.when_unscored is None:
-            check.fail(at, "expected categories, when_unscored or both")
-        overrides.append(Override(site=where.site, section=where.section, when_unscored=where.when_unscored, categories=changes))
+        if where.categories is None and where.when_unscored is None and not where.strict:
+            check.fail(at, "expected categories, when_unscored or strict")
+        overrides.append(Override(site=where.site, section=where.section, when_unscored=where.when_unscored, strict=where.strict, categories=changes))
     merged = {category: categories.get(category, CategoryRule()) for category in CATEGORIES}
     version = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Policy(ref=PolicyRef(id=file.id, version=version), categories=merged, when_unscored=file.when_unscored, overrides=tuple(overrides))
+    ref = PolicyRef(id=file.id, version=version)
+    return Policy(ref=ref, categories=merged, when_unscored=file.when_unscored, cascade=file.cascade, overrides=tuple(overrides))
 
 
 class _Check:

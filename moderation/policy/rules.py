@@ -70,6 +70,7 @@ def decide(policy: Policy, model: ModelRef, comment: Comment, scores: Scores) ->
         model=model,
         policy=policy.ref,
         facets=scores.facets,
+        settled=scores.settled,
         needs_context=needs_context(rules, scores),
         site=comment.site,
         section=comment.section,

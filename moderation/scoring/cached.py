@@ -47,6 +47,7 @@ class CachedScorer:
 
 def _key(text: str, context: Context) -> bytes:
     digest = blake2b(digest_size=16)
+    digest.update(bytes([context.thorough]))
     for part in (text, context.title, context.parent):
         raw = part.encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(4))

@@ -48,14 +48,19 @@ class OnnxScorer:
         self._tokenizer.no_truncation()
         self._card = msgspec.structs.replace(card, hidden_facets=()) if all_facets else card
         self._info = _info(card, folder)
-        pad = self._tokenizer.token_to_id("<pad>") or self._tokenizer.token_to_id("[PAD]") or 0
-        self._runs = Runs(session, card, pad, on_progress)
+        self.pad = self._tokenizer.token_to_id("<pad>") or self._tokenizer.token_to_id("[PAD]") or 0
+        self._runs = Runs(session, card, self.pad, on_progress)
         self._ends = _special_ends(self._tokenizer)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
 
     @property
     def info(self) -> ModelInfo:
         return self._info
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Without padding or truncation."""
+        return self._tokenizer
 
     @property
     def second_reading(self) -> tuple[float, float] | None:

@@ -24,6 +24,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str = ""  # of the article
     parent: str = ""  # the comment answered to
+    thorough: bool = False  # to be read by the encoder, however sure its student is
 
     def __bool__(self) -> bool:
         return bool(self.title or self.parent)

@@ -112,5 +112,5 @@ def _logistic(x: Array, y: Array, values: int, penalty: float) -> tuple[Array, A
         found.backward()
         return found
 
-    optimiser.step(loss)  # type: ignore[no-untyped-call]  # torch has no types for it
+    optimiser.step(loss)
     return weight.detach().numpy(), bias.detach().numpy()

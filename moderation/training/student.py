@@ -33,7 +33,7 @@ class Lesson:
     fold: str  # train | valid
 
 
-class Student(nn.Module):
+class Student(nn.Module):  # type: ignore[misc]  # torch is an extra, and has no types where it is missing
     """(texts, tokens) ids, padded with `pad`, → (texts, 9) logits: CATEGORIES, then the risk."""
 
     def __init__(self, vocabulary: int, pad: int) -> None:
@@ -88,7 +88,8 @@ def teach(lessons: Sequence[Lesson], floors: Mapping[str, float], vocabulary: in
             schedule.step()
             total += float(loss.detach()) * len(rows)
         on_epoch(epoch, total / len(chosen))
-    return student.eval()
+    student.eval()
+    return student
 
 
 def answers(student: Student, ids: Sequence[Sequence[int]]) -> Array:

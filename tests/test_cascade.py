@@ -1,0 +1,118 @@
+"""A student settles what is plainly harmless; what it is unsure of, and what the policy keeps from it, the encoder reads."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from prometheus_client import REGISTRY
+
+from moderation.errors import ConfigurationError
+from moderation.events import CATEGORIES, ModelRef, Scores
+from moderation.metrics import Metrics
+from moderation.policy.policy import parse_policy
+from moderation.scoring.cascade import CascadeScorer
+from moderation.scoring.fake import FakeScorer
+from moderation.scoring.scorer import Context
+from moderation.scoring.student import Student, StudentCard
+
+FLOORS = {"incitement": 0.7, "toxicity": 0.8}
+
+
+class Pupil:
+    """Finds the risk in the text."""
+
+    def __init__(self, model: ModelRef) -> None:
+        self.card = StudentCard(model=model, floors=FLOORS, threshold=0.1, pad=0)
+
+    def read(self, texts: Sequence[str]) -> tuple[Any, list[int]]:
+        answers = np.full((len(texts), len(CATEGORIES) + 1), 0.01, np.float32)
+        for row, text in enumerate(texts):
+            answers[row, -1] = 0.05 if "fine" in text else 0.5
+            answers[row, CATEGORIES.index("toxicity")] = 0.9 if "rude" in text else 0.01
+        return answers, [len(text.split()) for text in texts]
+
+
+class Reader(FakeScorer):
+    """Remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
+        self.asked += texts
+        return await super().score(texts, contexts)
+
+
+def cascade(metrics: Metrics | None = None) -> tuple[CascadeScorer, Reader]:
+    reader = Reader()
+    return CascadeScorer(reader, cast(Student, Pupil(reader.info.ref)), metrics=metrics or Metrics()), reader
+
+
+async def test_what_the_student_is_sure_of_is_settled_and_the_rest_is_read_in_its_place() -> None:
+    metrics = Metrics()
+    scorer, reader = cascade(metrics)
+    found = await scorer.score(["fine day", "fake:incitement=0.9", "fine too", "who knows"])
+    assert [s.settled for s in found] == [True, False, True, False]
+    assert reader.asked == ["fake:incitement=0.9", "who knows"]
+    assert found[1].values["incitement"] == 0.9
+    assert found[0].tokens == 2
+    assert set(found[0].values) == set(CATEGORIES)
+    assert metrics.registry.get_sample_value("moderation_comments_settled_total") == 2.0
+    assert metrics.registry is not REGISTRY
+    await scorer.close()
+
+
+async def test_a_score_of_its_own_at_the_threshold_is_never_settled() -> None:
+    scorer, reader = cascade()
+    (found,) = await scorer.score(["fine but rude"])
+    assert not found.settled
+    assert reader.asked == ["fine but rude"]
+    await scorer.close()
+
+
+async def test_a_thorough_context_is_always_read() -> None:
+    scorer, reader = cascade()
+    found = await scorer.score(["fine one", "fine two"], [Context(thorough=True), Context()])
+    assert [s.settled for s in found] == [False, True]
+    assert reader.asked == ["fine one"]
+    await scorer.close()
+
+
+def test_a_student_of_another_model_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="moderation model student"):
+        CascadeScorer(FakeScorer(), cast(Student, Pupil(ModelRef(id="other", version="1"))), metrics=Metrics())
+
+
+POLICY = """
+id = "p"
+cascade = {cascade}
+[categories.incitement]
+review = 0.7
+[categories.toxicity]
+review = 0.8
+[[overrides]]
+section = "kids"
+strict = true
+[[overrides]]
+section = "lower"
+[overrides.categories.toxicity]
+review = 0.5
+[[overrides]]
+section = "off"
+[overrides.categories.toxicity]
+review = false
+"""
+
+
+@pytest.mark.parametrize(("section", "may"), [(None, True), ("kids", False), ("lower", False), ("off", True)])
+def test_strict_sections_and_those_with_lower_thresholds_are_read_whole(section: str | None, may: bool) -> None:
+    assert parse_policy(POLICY.format(cascade="true")).may_settle(None, section, FLOORS) is may
+    assert not parse_policy(POLICY.format(cascade="false")).may_settle(None, section, FLOORS)
+
+
+def test_what_the_policy_acts_on_and_the_student_has_no_threshold_of_is_read_whole() -> None:
+    policy = parse_policy(POLICY.format(cascade="true"))
+    assert not policy.may_settle(None, None, {"incitement": 0.7})
+    assert not policy.may_settle(None, None, FLOORS | {"incitement": 0.71})
