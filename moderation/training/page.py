@@ -35,8 +35,7 @@ under `seeds/` and the weights are ours, under the project's licence (Apache-2.0
   over spans.
 - The examples by which incitement is measured were written by the same project as those it was trained on; a newsroom's own comments will differ. Watch the
   overturn rate.
-- The facets that the model has heads for (speech act, severity, target, exemption) are named right no more often than their commonest value would be, so none
-  is shown.
+- Facets (speech act, severity, target, exemption) are hints: how often they are right stands above. {hidden}
 - Title and parent are read only where the text alone leaves the model unsure; what they add is for a person to decide, and never holds a comment back.
 """
 
@@ -45,8 +44,22 @@ def page(report: Report, card: ModelCard, sizes: Sequence[int]) -> str:
     """The whole page. `sizes` are the bytes of the files of the model."""
     megabytes = [size / 1e6 for size in sizes]
     intro = INTRO.format(id=card.id, version=card.version, parameters=card.parameters / 1e6, size=sum(megabytes), largest=max(megabytes))
-    parts = [intro, _heads(report), _pairs(report), _calibration(report), _thresholds(report), _behaviour(report), _errors(report), LIMITS]
+    parts = [
+        intro,
+        _heads(report),
+        _pairs(report),
+        _calibration(report),
+        _thresholds(report),
+        _behaviour(report),
+        _errors(report),
+        LIMITS.format(hidden=_hidden(card)),
+    ]
     return "\n".join(part for part in parts if part)
+
+
+def _hidden(card: ModelCard) -> str:
+    named = ", ".join(card.hidden_facets)
+    return f"Not shown, because named right hardly more often than the commonest value would be: {named}." if named else "All are shown."
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
