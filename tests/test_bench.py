@@ -21,7 +21,7 @@ def test_a_run_has_every_scorer_side_by_side_and_draws_a_picture(tmp_path: Path)
     assert found.exit_code == 0, found.output
     report = json.loads(found.stdout)
     scorers = {s["name"]: s for s in report["scorers"]}
-    assert list(scorers) == ["detoxify-1", "detoxify-32", "fp32", "int8"]
+    assert list(scorers) == ["detoxify-1", "detoxify-32", "fp32", "int8", "cascade"]
     assert all(s["comments_per_second"] > 0 and s["peak_megabytes"] > 100 for s in scorers.values())
     assert scorers["int8"]["peak_megabytes"] < scorers["detoxify-1"]["peak_megabytes"]  # each tells of its own process
     assert [latency["batch"] for latency in scorers["int8"]["latencies"]] == [1, 8, 32, 128]

@@ -1,20 +1,28 @@
 """A student settles what is plainly harmless; what it is unsure of, and what the policy keeps from it, the encoder reads."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
+from moderation.bootstrap import make_student
+from moderation.config import load_settings
 from moderation.errors import ConfigurationError
 from moderation.events import CATEGORIES, ModelRef, Scores
 from moderation.metrics import Metrics
-from moderation.policy.policy import parse_policy
+from moderation.normalise import normalise
+from moderation.policy.policy import load_policy, parse_policy
 from moderation.scoring.cascade import CascadeScorer
 from moderation.scoring.fake import FakeScorer
+from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.scoring.scorer import Context
-from moderation.scoring.student import Student, StudentCard
+from moderation.scoring.student import CARD, Student, StudentCard
+from moderation.seeds import seed
 
 FLOORS = {"incitement": 0.7, "toxicity": 0.8}
 
@@ -83,6 +91,34 @@ async def test_a_thorough_context_is_always_read() -> None:
 def test_a_student_of_another_model_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="moderation model student"):
         CascadeScorer(FakeScorer(), cast(Student, Pupil(ModelRef(id="other", version="1"))), metrics=Metrics())
+
+
+async def test_the_student_that_ships_is_of_the_model_that_ships_and_leaves_the_seed_threads_last_comment_to_it() -> None:
+    card = msgspec.json.decode((BUILTIN / CARD).read_bytes(), type=StudentCard)
+    default = load_policy(seed("policy.toml"))
+    assert not default.cascade  # it is for a newsroom to turn on
+    assert msgspec.structs.replace(default, cascade=True).may_settle(None, None, card.floors)
+    scorer = CascadeScorer(OnnxScorer(threads=1), Student(BUILTIN, threads=1), metrics=Metrics())
+    thread = [normalise(json.loads(line)["text"]).text for line in seed("thread.jsonl").read_text(encoding="utf-8").splitlines()]
+    found = await scorer.score([*thread, "Thank you for the correction, I had missed that."])
+    assert not found[5].settled
+    assert found[5].values["incitement"] > card.floors["incitement"]
+    assert found[-1].settled
+    assert all(found[-1].values[category] < floor for category, floor in card.floors.items())
+    await scorer.close()
+
+
+def test_a_policy_that_asks_for_a_student_is_refused_where_the_model_has_none() -> None:
+    asks = parse_policy(POLICY.format(cascade="true"))
+    assert make_student(load_settings({}), asks) is not None
+    assert make_student(load_settings({}), parse_policy(POLICY.format(cascade="false"))) is None
+    with pytest.raises(ConfigurationError, match="MODERATION_MODEL=fake has no student"):
+        make_student(load_settings({"MODERATION_MODEL": "fake"}), asks)
+
+
+def test_a_folder_without_a_student_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="holds no student that loads"):
+        Student(tmp_path)
 
 
 POLICY = """

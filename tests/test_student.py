@@ -24,7 +24,7 @@ def lessons() -> list[tuple[str, bool]]:
 
 def test_a_student_finds_what_its_teacher_minds_and_its_file_says_the_same(tmp_path: Path) -> None:
     from moderation.training import student_graph
-    from moderation.training.student import Lesson, answers, teach
+    from moderation.training.student import WIDTH, Lesson, answers, principal, teach
 
     tokenizer = Tokenizer.from_file(str(BUILTIN / "tokenizer.json"))
     tokenizer.no_padding()
@@ -33,7 +33,8 @@ def test_a_student_finds_what_its_teacher_minds_and_its_file_says_the_same(tmp_p
     taught = [
         Lesson(tuple(i), tuple(0.95 if bad and c == "incitement" else 0.01 for c in CATEGORIES), "s", "train") for i, bad in zip(ids, minded, strict=True)
     ]
-    pupil = teach(taught, FLOORS, tokenizer.get_vocab_size(), 1, 7, lambda *_: None)
+    table = principal(np.random.default_rng(1).normal(size=(tokenizer.get_vocab_size(), 2 * WIDTH)).astype(np.float32))
+    pupil = teach(taught, FLOORS, table, 1, 7, lambda *_: None)
     said = answers(pupil, ids)
     bad = np.array(minded)
     assert said[bad, -1].min() > 0.5 > said[~bad, -1].max()

@@ -1,5 +1,6 @@
 """One way of scoring, timed in a process of its own, so that memory and start are its own too."""
 
+import asyncio
 import multiprocessing
 import os
 import resource
@@ -36,7 +37,7 @@ class Timed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):
-    """What to time: `kind` onnx or detoxify, and its folder."""
+    """What to time: `kind` onnx, cascade or detoxify, and its folder."""
 
     name: str
     kind: str
@@ -104,6 +105,17 @@ def _onnx(contender: Contender) -> Score:
     return OnnxScorer(Path(contender.folder), contender.threads).score_now
 
 
+def _cascade(contender: Contender) -> Score:
+    from moderation.metrics import Metrics
+    from moderation.scoring.cascade import CascadeScorer
+    from moderation.scoring.onnx import OnnxScorer
+    from moderation.scoring.student import Student
+
+    folder, loop = Path(contender.folder), asyncio.new_event_loop()
+    scorer = CascadeScorer(OnnxScorer(folder, contender.threads), Student(folder, contender.threads), metrics=Metrics())
+    return lambda texts: loop.run_until_complete(scorer.score(texts))
+
+
 def _detoxify(contender: Contender) -> Score:
     import torch  # an extra
 
@@ -116,4 +128,4 @@ def _detoxify(contender: Contender) -> Score:
     return predict
 
 
-_SCORERS: Mapping[str, Callable[[Contender], Score]] = {"onnx": _onnx, "detoxify": _detoxify}
+_SCORERS: Mapping[str, Callable[[Contender], Score]] = {"onnx": _onnx, "cascade": _cascade, "detoxify": _detoxify}

@@ -23,6 +23,7 @@ from moderation.errors import ConfigurationError
 from moderation.events import Comment
 from moderation.normalise import normalise
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
+from moderation.scoring.student import CARD as STUDENT
 from moderation.stress import plot as pictures
 from moderation.stress.texts import own
 
@@ -39,7 +40,7 @@ def bench(
     picture: Annotated[Path | None, typer.Option("--plot", help="Draw throughput over length and time over batch size: a .svg or .png file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as one JSON object.")] = False,
 ) -> None:
-    """How fast scoring is here: Detoxify one by one and in batches of 32, float32 and int8, in one run, on the same weights and texts.
+    """How fast scoring is here: Detoxify one by one and in batches of 32, float32, int8 and the cascade, in one run, on the same weights and texts.
 
     Each scorer runs in a process of its own. Needs the bench extra; the Detoxify rows are left out where the detoxify extra is not installed.
     Absolute figures differ from machine to machine and from hour to hour: compare the scorers of one run.
@@ -86,7 +87,10 @@ def _contenders(model: Path, folder: Path, threads: int) -> list[Contender]:
 
     rebuild(model, folder / "fp32", int8=False)
     found.append(Contender(name="fp32", kind="onnx", folder=str(folder / "fp32"), batch=128, limit=4 * SLOW, threads=threads))
-    return [*found, Contender(name="int8", kind="onnx", folder=str(model), batch=128, threads=threads)]
+    found.append(Contender(name="int8", kind="onnx", folder=str(model), batch=128, threads=threads))
+    if (model / STUDENT).exists():
+        found.append(Contender(name="cascade", kind="cascade", folder=str(model), batch=128, threads=threads))
+    return found
 
 
 def _by_length(model: Path, words: int, threads: int) -> ByLength:

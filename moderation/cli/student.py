@@ -1,5 +1,6 @@
 """`moderation model student`"""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,9 @@ def student(
     """
     try:
         from moderation.training import lessons, student_graph  # an extra
-        from moderation.training.student import EPOCHS, Lesson, answers, teach
+        from moderation.training.checkpoint import weights_of
+        from moderation.training.families import FAMILIES
+        from moderation.training.student import EPOCHS, Lesson, answers, principal, teach
     except ImportError as error:
         raise ConfigurationError(f"this needs: pip install 'moderation[train]' (missing: {error.name})") from None
     scorer, floors = OnnxScorer(model), floors_of(load_policy(policy or seed("policy.toml")))
@@ -49,15 +52,16 @@ def student(
         task = progress.add_task("the model reads", total=len(texts))
         scores = lessons.Said(said).of(scorer, texts, lambda count: progress.advance(task, count))
         ids = [e.ids[:LONGEST] for e in scorer.tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        pad, vocabulary = scorer.pad, scorer.tokenizer.get_vocab_size()
+        kind = json.loads((model / "config.json").read_text(encoding="utf-8"))["model_type"]
+        table = principal(weights_of(model)[FAMILIES[kind].word])
         taught = [Lesson(tuple(i), tuple(s), e.source, e.fold) for i, s, e in zip(ids, scores.tolist(), examples, strict=True)]
         task = progress.add_task("the student learns", total=EPOCHS)
-        pupil = teach(taught, floors, vocabulary, pad, SEED, lambda *_: progress.advance(task))
+        pupil = teach(taught, floors, table, scorer.pad, SEED, lambda *_: progress.advance(task))
     said_back = answers(pupil, ids)
     at = lessons.threshold(examples, said_back, scores, floors)
     found = lessons.report(examples, said_back, scores, floors, at)
     student_graph.write(pupil, model / GRAPH)
-    card = StudentCard(model=scorer.info.ref, floors=floors, threshold=at, pad=pad, found=found)
+    card = StudentCard(model=scorer.info.ref, floors=floors, threshold=at, pad=scorer.pad, found=found)
     (model / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
     show(found)
     typer.echo(f"wrote {model / GRAPH} and {model / CARD}; a risk below {at:.4g} is settled")
