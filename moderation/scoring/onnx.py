@@ -34,14 +34,14 @@ class OnnxScorer:
     """Keeps the Scorer contract with a model folder."""
 
     def __init__(self, folder: Path = BUILTIN, threads: int = 0, on_progress: Callable[[], None] = lambda: None, *, all_facets: bool = False) -> None:
-        """`on_progress` is called after every run of the model, in the scorer's thread: a batch of long texts takes many.
+        """`on_progress` is called after every run of the model, in that run's thread: a batch of long texts takes many.
 
         With `all_facets` those that the model card hides are shown too, to measure them.
         """
         try:
             card = msgspec.json.decode((folder / "model.json").read_bytes(), type=ModelCard)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            session = onnxruntime.InferenceSession(str(folder / "model.onnx"), _options(threads), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(folder / "model.onnx"), _options(), providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions for a missing or broken file
             raise ConfigurationError(f"MODERATION_MODEL: {folder} holds no model that loads ({type(error).__name__})") from error
         self._tokenizer.no_padding()
@@ -49,7 +49,7 @@ class OnnxScorer:
         self._card = msgspec.structs.replace(card, hidden_facets=()) if all_facets else card
         self._info = _info(card, folder)
         self.pad = self._tokenizer.token_to_id("<pad>") or self._tokenizer.token_to_id("[PAD]") or 0
-        self._runs = Runs(session, card, self.pad, on_progress)
+        self._runs = Runs(session, card, self.pad, on_progress, threads or os.cpu_count() or 1)
         self._ends = _special_ends(self._tokenizer)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
 
@@ -73,6 +73,7 @@ class OnnxScorer:
 
     async def close(self) -> None:
         self._executor.shutdown(wait=True)
+        self._runs.close()
 
     def score_now(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         """The same, in the calling thread. Raises ScoringError when the model refuses."""
@@ -135,13 +136,11 @@ def _info(card: ModelCard, folder: Path) -> ModelInfo:
     return ModelInfo(ref=ref, categories=card.categories, max_tokens=card.max_tokens, parameters=card.parameters, bytes=size, notes=card.notes)
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def _options() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or os.cpu_count() or 1
+    options.intra_op_num_threads = 1  # runs.py runs several at a time
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # A spinning pool would take the core that the event loop needs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
 
