@@ -1,0 +1,17 @@
+"""Figures and names as a person reads them."""
+
+
+def age(seconds: float) -> str:
+    """now, 12 min, 3 h, 2 days"""
+    minutes = int(max(0.0, seconds) // 60)
+    if minutes < 1:
+        return "under 1 min"
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} days"
+
+
+def plain(name: str) -> str:
+    """identity_attack as identity attack"""
+    return name.replace("_", " ")

@@ -1,0 +1,236 @@
+// The page of one comment. The next one is put in its place without a new page being loaded, so that the decision can still be on its way.
+
+import { load, post } from './api.js';
+import { coverings } from './comfort.js';
+import { bare, decide, DONE, take, told, undo } from './decide.js';
+import { choose } from './keys.js';
+import { Lease } from './lease.js';
+import { listen } from './live.js';
+import { later, say, warn } from './say.js';
+import * as skipped from './skipped.js';
+
+const WAITS = new Set(['ready', 'leased', 'held']);
+let here; // what is shown: { id, me, proof, lease, root }
+
+// `mine`: it was claimed for us a moment ago, and the page says with which version.
+function mount({ mine = false } = {}) {
+  const root = document.getElementById('comment');
+  const data = root.dataset;
+  here = { root, id: decodeURIComponent(data.id), me: data.me, proof: undefined, busy: false };
+  const shown = here;
+  shown.lease = new Lease({
+    full: Number(data.lease),
+    renew: () => post('/api/v1/renew', bare(shown.proof)),
+    over: () => ranOut(shown),
+  });
+  coverings(root);
+  const hint = document.querySelector(`[data-hint="${CSS.escape(data.hint)}"].hint`);
+  if (hint) hint.hidden = false;
+  document.getElementById('history')?.addEventListener('toggle', history, { once: true });
+  deciding(false);
+  if (!('may' in data) || !WAITS.has(data.state)) return;
+  if (mine && data.state === 'leased' && data.holder === data.me) {
+    owned(shown, { comment_id: shown.id, version: Number(data.version), revision: Number(data.revision) }, Number(data.until) - Number(data.now));
+  } else {
+    own(shown);
+  }
+}
+
+async function own(shown) {
+  try {
+    const claim = await take(shown.id);
+    if (here !== shown) return release(bare(claim));
+    if (claim.revision !== Number(shown.root.dataset.revision)) return location.reload();
+    owned(shown, bare(claim), claim.until - claim.claimed_at);
+  } catch (problem) {
+    if (here !== shown) return;
+    const words = await told(problem, shown.me);
+    state(words);
+    warn(words);
+  }
+}
+
+function owned(shown, proof, seconds) {
+  shown.proof = proof;
+  shown.lease.start(seconds);
+  state('You have it');
+  deciding(true);
+}
+
+function lost(shown, words) {
+  shown.proof = undefined;
+  shown.lease.stop();
+  state(words);
+  warn(words);
+  deciding(false);
+}
+
+function ranOut(shown) {
+  // Until somebody takes it, our decision would still count; so what it was is kept.
+  state('Your claim ran out: anybody may take it');
+  warn('Your claim ran out. Anybody may take the comment now.', { label: 'Claim it again', run: () => here === shown && own(shown) });
+}
+
+const state = (words) => (document.getElementById('state').textContent = words);
+
+// A button that had the focus keeps it: it only says that it does nothing now.
+function deciding(possible) {
+  for (const one of here.root.querySelectorAll('.deciding button')) one.setAttribute('aria-disabled', String(!possible));
+}
+
+function release(proof) {
+  post('/api/v1/release', proof).catch(() => {});
+}
+
+function leave(shown) {
+  shown.lease.stop();
+  const { proof } = shown;
+  shown.proof = undefined;
+  return proof;
+}
+
+async function act(what) {
+  const shown = here;
+  if (!shown.proof || shown.busy) {
+    if (!shown.busy) warn('It is not yours to decide now.');
+    return;
+  }
+  const more = what === 'reject' ? await choose('reasons') : what === 'hold' ? await choose('pauses') : undefined;
+  if (more === '' || here !== shown || !shown.proof) return;
+  shown.busy = true;
+  const proof = leave(shown);
+  const sent = decide(proof, what, more).then(
+    () => [say, `${DONE[what][0].toUpperCase()}${DONE[what].slice(1)}.`, what === 'hold' ? undefined : { label: 'Undo', run: takeBack }],
+    async (problem) => [warn, `Not ${DONE[what]}. ${await told(problem, shown.me)}`, { label: 'Look at it', run: () => open(shown.id) }],
+  );
+  state(`${DONE[what]}, loading the next`);
+  deciding(false);
+  const left = await next(sent);
+  const [tell, words, action] = await sent;
+  if (!left) tell(words, action);
+}
+
+// Claims the next comment and shows it. True when there was none and we went to the queue, where `sent` is told.
+async function next(sent) {
+  const form = new FormData();
+  for (const id of skipped.ids()) form.append('skip', id);
+  let found;
+  try {
+    found = await load(here.root.dataset.next, form);
+  } catch (problem) {
+    warn(await told(problem, here.me));
+    return false;
+  }
+  if (found.page.getElementById('comment')) {
+    show(found);
+    return false;
+  }
+  skipped.clear();
+  const [, words] = (await sent) ?? [];
+  later(`${words ?? ''} Nothing else waits that fits.`.trim());
+  location.assign(here.root.dataset.queue);
+  return true;
+}
+
+function show({ url, page }) {
+  const main = document.getElementById('main');
+  main.replaceChildren(...document.importNode(page.getElementById('main'), true).childNodes);
+  document.title = page.title;
+  window.history.replaceState(null, '', url);
+  document.getElementById('alert').replaceChildren();
+  window.scrollTo(0, 0);
+  mount({ mine: true });
+  document.getElementById('title').focus();
+}
+
+async function open(id) {
+  const proof = leave(here);
+  if (proof && proof.comment_id !== id) release(proof);
+  const address = new URL(location.href);
+  address.pathname = '/comment';
+  address.searchParams.set('comment_id', id);
+  try {
+    show(await load(address.pathname + address.search));
+  } catch (problem) {
+    warn(await told(problem, here.me));
+  }
+}
+
+async function skip() {
+  const proof = leave(here);
+  if (proof) skipped.add(proof.comment_id);
+  deciding(false);
+  await next(Promise.resolve([say, '']));
+  if (proof) release(proof);
+}
+
+async function takeBack() {
+  try {
+    let claims = await undo();
+    if (!claims.length && here.root.dataset.state === 'resolved') {
+      await post('/api/v1/undo', { comment_id: here.id });
+      claims = [{ comment_id: here.id }];
+    }
+    if (claims.length === 0) return say('There is nothing to take back.');
+    if (claims.length > 1) {
+      claims.forEach(release);
+      return say(`${claims.length} decisions were taken back; the comments wait again.`);
+    }
+    await open(claims[0].comment_id);
+    say('Taken back. It is yours again.');
+  } catch (problem) {
+    warn(await told(problem, here.me));
+  }
+}
+
+async function history(event) {
+  const place = event.target.querySelector('.later');
+  try {
+    const { page } = await load(event.target.dataset.from);
+    const list = page.getElementById('steps');
+    for (const time of list.querySelectorAll('time')) {
+      const at = new Date(Number(time.dataset.at) * 1000);
+      time.dateTime = at.toISOString();
+      time.textContent = at.toLocaleString();
+    }
+    place.replaceChildren(document.importNode(list, true));
+  } catch (problem) {
+    place.textContent = problem.message;
+  }
+}
+
+const GONE = { edited: 'It was edited meanwhile', deleted: 'Its author or site deleted it', withdrawn: 'An edit made it harmless', erased: 'Its words were erased' };
+
+async function heard(step) {
+  const shown = here;
+  if (step.comment_id !== shown.id || step.who === shown.me || !shown.root.isConnected) return;
+  if (step.what === 'claimed') lost(shown, await told({ name: 'lease-lost', moderator: step.who }, shown.me));
+  else if (step.what === 'resolved') lost(shown, await told({ name: 'already-decided', moderator: step.who, verdict: await verdict(shown.id) }, shown.me));
+  else if (GONE[step.what]) {
+    lost(shown, GONE[step.what]);
+    warn(`${GONE[step.what]}.`, { label: 'Look again', run: () => open(shown.id) });
+  }
+}
+
+async function verdict(id) {
+  const answer = await fetch(`/api/v1/status?comment_id=${encodeURIComponent(id)}`);
+  return answer.ok ? (await answer.json()).verdict : '';
+}
+
+const scroll = (part) => window.scrollBy({ top: part * window.innerHeight, behavior: 'instant' });
+const ACTIONS = { skip, next: skip, undo: takeBack, down: () => scroll(0.6), up: () => scroll(-0.6) };
+
+document.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-action]');
+  if (!button || button.getAttribute('aria-disabled') === 'true') return;
+  const { action } = button.dataset;
+  if (ACTIONS[action]) ACTIONS[action]();
+  else act(action);
+});
+window.addEventListener('pagehide', () => {
+  const proof = leave(here);
+  if (proof) release(proof);
+});
+window.addEventListener('pageshow', (event) => event.persisted && location.reload());
+mount();
+listen({ step: heard });

@@ -1,0 +1,129 @@
+"""The web app on a port of its own with a real Redis, and Chromium to look at it."""
+
+import asyncio
+import gc
+import os
+import shutil
+import socket
+import threading
+import uuid
+import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from redis.asyncio import Redis
+
+from moderation.accounts.redis import RedisAccounts
+from moderation.accounts.roles import Role
+from moderation.review.redis import RedisQueue
+from moderation.review.redis_journal import RedisJournal
+from tests.reviewing import UNDO, Clock
+from tests.webbing import PASSWORD, Web, build
+
+T = TypeVar("T")
+
+
+@dataclass
+class Served:
+    """A running app. `run` does something in its loop."""
+
+    url: str
+    queue: RedisQueue
+    journal: RedisJournal
+    web: Web
+    clock: Clock  # seconds that the queue's clock is ahead
+    loop: asyncio.AbstractEventLoop
+    faults: list[str] = field(default_factory=list)  # what browsers complained of
+
+    def run(self, what: Callable[[], Awaitable[T]]) -> T:
+        async def done() -> T:
+            return await what()
+
+        return asyncio.run_coroutine_threadsafe(done(), self.loop).result(30)
+
+    def account(self, name: str, role: Role = Role.MODERATOR) -> str:
+        """A new account; its id."""
+        return self.run(lambda: self.web.login.add(name, role, PASSWORD)).id
+
+    def enter(self, context: BrowserContext, name: str) -> Page:
+        """Log in with the form, by keyboard."""
+        page = context.new_page()
+        self.listen(page)
+        page.goto(f"{self.url}/queue")
+        page.keyboard.type(name)
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/queue*")
+        expect(page.locator("#live")).to_have_text("live")  # its scripts run
+        return page
+
+    def listen(self, page: Page) -> None:
+        """Errors of scripts, and what the Content-Security-Policy refused, are faults."""
+
+        def heard(message: ConsoleMessage) -> None:
+            # A refused step is an answer of the API; the page tells it in words.
+            if message.type == "error" and "the server responded with a status of 409" not in message.text:
+                self.faults.append(message.text)
+
+        page.on("console", heard)
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+
+
+@contextmanager
+def served(redis_url: str) -> Iterator[Served]:
+    """The app in a thread with a loop of its own; nothing of it is left afterwards."""
+    prefix, listening, clock = f"test-{uuid.uuid4().hex}", socket.create_server(("127.0.0.1", 0)), Clock(0.0)
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    box: dict[str, Any] = {}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            # Clients belong to the loop that serves.
+            redis = [Redis.from_url(redis_url) for _ in range(3)]
+            queue = RedisQueue(redis[0], prefix=prefix, undo=UNDO, clock_offset=clock)
+            journal = RedisJournal(redis[1], prefix=prefix)
+            web = build(queue, journal, store=RedisAccounts(redis[2], prefix=prefix), clock=Clock(1_000_000.0))
+            box["served"] = Served(url, queue, journal, web, clock, asyncio.get_running_loop())
+            await web.app(scope, receive, send)
+            for one in redis:
+                await one.aclose()
+            return
+        await box["served"].web.app(scope, receive, send)
+
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    while not server.started:
+        thread.join(0.05)
+        assert thread.is_alive()
+    found: Served = box["served"]
+    try:
+        yield found
+    finally:
+        found.loop.call_soon_threadsafe(found.web.app.state.parts.hub.stop)
+        server.should_exit = True
+        thread.join(20)
+        box.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's. Where there is none, the tests are skipped, but never in CI."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        if os.environ.get("CI") or os.environ.get("MODERATION_REQUIRE_KAFKA"):
+            pytest.fail("chromium is missing")
+        pytest.skip("needs chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
