@@ -55,11 +55,12 @@ class Served:
         page = context.new_page()
         self.listen(page)
         page.goto(f"{self.url}/queue")
+        expect(page.get_by_label("Name")).to_be_focused()
         page.keyboard.type(name)
         page.keyboard.press("Tab")
         page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")
-        page.wait_for_url("**/queue*")
+        page.wait_for_url(f"{self.url}/queue")
         expect(page.locator("#live")).to_have_text("live")  # its scripts run
         return page
 
@@ -90,9 +91,14 @@ def served(redis_url: str) -> Iterator[Served]:
             journal = RedisJournal(redis[1], prefix=prefix)
             web = build(queue, journal, store=RedisAccounts(redis[2], prefix=prefix), clock=Clock(1_000_000.0))
             box["served"] = Served(url, queue, journal, web, clock, asyncio.get_running_loop())
-            await web.app(scope, receive, send)
-            for one in redis:
-                await one.aclose()
+
+            async def answering(message: Any) -> None:
+                if message["type"] == "lifespan.shutdown.complete":  # after that nobody waits for us
+                    for one in redis:
+                        await one.aclose()
+                await send(message)
+
+            await web.app(scope, receive, answering)
             return
         await box["served"].web.app(scope, receive, send)
 

@@ -98,10 +98,260 @@ def test_five_comments_are_worked_by_keyboard_alone(app: Served, context: Browse
     mine(page)
     assert page.evaluate("document.activeElement.id") == "title"
     keys.press("a")
-    page.wait_for_url("**/queue")
+    page.wait_for_url(f"{app.url}/queue")
     expect(page.get_by_role("status")).to_contain_text("Approved. Nothing else waits that fits.")
     expect(page.locator("#shift")).to_have_text("4")
     assert [state(app, f"c{n}") for n in range(1, 7)] == [
         ("resolved", "reject"), ("resolved", "approve"), ("ready", "escalate"), ("held", ""), ("ready", ""), ("resolved", "approve")
     ]  # fmt: skip
-    assert app.run(lambda: app.journal.outgoing())[0].reason == "incitement"
+    assert app.run(app.journal.outgoing)[0].reason == "incitement"
+
+
+def test_a_decision_is_taken_back(app: Served, context: BrowserContext) -> None:
+    file(app, filing("c1", text="words 1"), filing("c2", priority=0.5, text="words 2"))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.keyboard.press("n")
+    mine(page)
+    page.keyboard.press("a")
+    expect(page.locator("#words")).to_have_text("words 2")
+    expect(page.locator("#shift")).to_have_text("1")
+    page.keyboard.press("u")
+    expect(page.locator("#words")).to_have_text("words 1")
+    mine(page)
+    expect(page.get_by_role("status")).to_contain_text("Taken back. It is yours again.")
+    expect(page.locator("#shift")).to_have_text("0")
+    assert state(app, "c1") == ("leased", "")
+    assert state(app, "c2") == ("ready", "")
+
+
+def test_who_reads_is_told_that_another_took_it_and_decided(app: Served, context: BrowserContext, other: BrowserContext) -> None:
+    file(app, filing("c1", text="words 1"))
+    app.account("anna")
+    app.account("ben")
+    slow, quick = app.enter(context, "anna"), app.enter(other, "ben")
+    slow.keyboard.press("n")
+    mine(slow)
+    app.clock.now += 700  # the lease ran out
+    quick.keyboard.press("n")
+    mine(quick)
+    expect(slow.get_by_role("alert")).to_contain_text("ben has it now.")
+    expect(slow.get_by_role("button", name="Approve")).to_have_attribute("aria-disabled", "true")
+    quick.keyboard.press("a")
+    expect(slow.get_by_role("alert")).to_contain_text("ben decided it first: approved.")
+
+
+def test_a_lost_race_says_who_was_first_and_what_they_decided(app: Served, context: BrowserContext, other: BrowserContext) -> None:
+    file(app, filing("c1", text="words 1"), filing("c2", priority=0.5, text="words 2"))
+    app.account("anna")
+    app.account("ben")
+    slow, quick = app.enter(context, "anna"), app.enter(other, "ben")
+    slow.route("**/api/v1/events", lambda route: route.fulfill(content_type="text/event-stream", body=""))  # news are late
+    slow.keyboard.press("n")
+    mine(slow)
+    app.clock.now += 700
+    quick.keyboard.press("n")
+    mine(quick)
+    quick.keyboard.press("r")
+    quick.keyboard.press("4")
+    expect(quick.get_by_role("status")).to_contain_text("Rejected.")
+    slow.goto(slow.url)  # decided meanwhile: nothing to claim
+    expect(slow.locator("#state")).to_have_text("Rejected by ben")
+
+
+def test_a_late_decision_is_shown_as_a_conflict_while_work_goes_on(app: Served, context: BrowserContext) -> None:
+    file(app, filing("c1", text="words 1"), filing("c2", priority=0.5, text="words 2"))
+    app.account("anna")
+    ben = app.account("ben")
+    page = app.enter(context, "anna")
+    page.route("**/api/v1/events", lambda route: route.fulfill(content_type="text/event-stream", body=""))
+    page.keyboard.press("n")
+    mine(page)
+
+    async def first() -> None:
+        app.clock.now += 700
+        await app.queue.resolve(await app.queue.take(ben, "c1"), VerdictKind.REJECT, "threat")
+
+    app.run(first)
+    page.keyboard.press("a")
+    expect(page.locator("#words")).to_have_text("words 2")
+    expect(page.get_by_role("alert")).to_contain_text("Not approved. ben decided it first: rejected.")
+    expect(page.locator("#shift")).to_have_text("0")
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.locator("#state")).to_have_text("Rejected by ben")
+    assert state(app, "c1") == ("resolved", "reject")
+
+
+def test_what_arrives_is_seen_and_the_cursor_stays(app: Served, context: BrowserContext) -> None:
+    file(app, filing("c1", priority=0.5, text="words 1"), filing("c2", priority=0.4, text="words 2"))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.keyboard.press("j")
+    current = page.locator("#items > [aria-current]")
+    expect(current).to_contain_text("words 2")
+    file(app, filing("c3", priority=0.9, text="words 3"))
+    expect(page.locator("#items > li").first).to_contain_text("words 3")
+    expect(page.locator("#figures")).to_contain_text("3 waiting")
+    expect(current).to_contain_text("words 2")
+    assert page.evaluate("document.activeElement.closest('li').dataset.id") == "c2"
+    ben = app.account("ben")
+    app.run(lambda: app.queue.take(ben, "c2"))
+    expect(current).to_contain_text("No longer waiting here.")
+    page.keyboard.press("a")
+    expect(page.get_by_role("status")).to_contain_text("No comment is chosen.")
+    expect(page.locator("#claims")).to_contain_text("ben: incitement")
+    page.keyboard.press("k")
+    expect(current).to_contain_text("words 1")
+    expect(page.locator("#items > li")).to_have_count(2)
+
+
+def test_a_claim_is_renewed_while_somebody_reads_and_runs_out_otherwise(app: Served, context: BrowserContext) -> None:
+    file(app, filing("c1", text="words 1"))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.clock.install()
+    page.goto(f"{app.url}/comment?comment_id=c1")
+    mine(page)
+    page.clock.fast_forward(310_000)
+    expect(page.locator("#lease-left")).to_contain_text("4 min")
+    page.keyboard.press("Shift")
+    page.clock.run_for(2_000)
+    expect(page.locator("#lease-left")).to_contain_text(re.compile("^9 min|^10 min"))
+    page.clock.fast_forward(700_000)
+    expect(page.get_by_role("alert")).to_contain_text("Your claim ran out.")
+    app.clock.now += 700
+    assert [claim.item.comment.comment_id for claim in app.run(lambda: app.queue.claim("m-other"))] == ["c1"]
+    expect(page.locator("#state")).to_have_text("m-other has it now.")
+    page.get_by_role("button", name="Approve").press("Enter")
+    assert state(app, "c1") == ("leased", "")
+
+
+def test_leaving_gives_the_comment_back(app: Served, context: BrowserContext) -> None:
+    file(app, filing("c1", text="words 1"))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.keyboard.press("Enter")
+    mine(page)
+    assert state(app, "c1") == ("leased", "")
+    page.keyboard.press("q")
+    expect(page.locator("#items > li")).to_have_count(1)
+    expect(page.locator("#claims")).to_contain_text("nothing")
+    assert state(app, "c1") == ("ready", "")
+
+
+HOSTILE = "<script>hacked=1</script>\"'><img src=x onerror=hacked=1>{{7*7}}</textarea>"
+
+
+def test_hostile_words_are_shown_as_words(app: Served, context: BrowserContext) -> None:
+    names = {"article": Article(id="a", title=HOSTILE, url="javascript:hacked=1"), "site": HOSTILE[:60], "section": HOSTILE[:60]}
+    change = filing(HOSTILE, text=HOSTILE, parent="p", quote=HOSTILE, lang=HOSTILE[:30], category=HOSTILE[:20], created_at=HOSTILE, **names)
+    assert change.item is not None
+    comment = msgspec.structs.replace(change.comment, author=Author(id="x", name=HOSTILE))
+    span = Span(begin=0, end=9, category=HOSTILE, score=0.9)
+    decision = msgspec.structs.replace(change.item.decision, spans=(span,))
+    file(app, Change(comment=comment, item=msgspec.structs.replace(change.item, comment=comment, decision=decision)))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    expect(page.locator("#items .words")).to_have_text(HOSTILE)
+    expect(page.locator("#items .open")).to_contain_text(HOSTILE)
+    page.keyboard.press("Enter")
+    mine(page)
+    expect(page.locator("#words")).to_contain_text("</script>\"'><img src=x")
+    expect(page.locator("blockquote")).to_have_text(HOSTILE)
+    expect(page.locator("main")).to_contain_text(HOSTILE)
+    page.locator("#history summary").click()
+    expect(page.locator("#history li").first).to_contain_text("filed")
+    assert page.locator("main a[href^='javascript']").count() == 0
+    assert page.locator("main script, main img").count() == 0
+    page.keyboard.press("a")
+    page.wait_for_url(f"{app.url}/queue")
+    assert state(app, HOSTILE) == ("resolved", "approve")
+    assert page.evaluate("typeof hacked") == "undefined"
+
+
+def test_a_filter_is_an_address_and_the_next_comment_fits_it(app: Served, context: BrowserContext) -> None:
+    file(app, *(filing(f"c{n}", priority=0.9 - n / 10, text=f"words {n}", site="daily" if n % 2 else "weekly") for n in range(4)))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.get_by_role("link", name="daily 2").click()
+    page.wait_for_url(f"{app.url}/queue?site=daily")
+    expect(page.locator("#items > li")).to_have_count(2)
+    expect(page.locator("#live")).to_have_text("live")
+    page.keyboard.press("/")
+    page.keyboard.type("words 3")  # no key decides while one types
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{app.url}/queue?site=daily&q=words+3")
+    expect(page.locator("#items > li")).to_have_count(1)
+    expect(page.locator("#live")).to_have_text("live")
+    page.keyboard.press("n")
+    expect(page.locator("#words")).to_have_text("words 3")
+    mine(page)
+    page.keyboard.press("q")
+    page.wait_for_url(f"{app.url}/queue?site=daily&q=words+3")
+
+
+def test_several_are_decided_at_once_and_taken_back_together(app: Served, context: BrowserContext) -> None:
+    file(app, *(filing(f"c{n}", priority=0.9 - n / 10, text=f"words {n}") for n in range(4)))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    for key in "xjx":
+        page.keyboard.press(key)
+    expect(page.locator("#picked")).to_have_text("2 selected")
+    page.keyboard.press("r")
+    page.keyboard.press("7")
+    expect(page.locator("#confirm-words")).to_have_text("2 comments will be rejected (spam).")
+    page.keyboard.press("y")
+    expect(page.get_by_role("status")).to_contain_text("2 comments rejected.")
+    expect(page.locator("#items > li")).to_have_count(2)
+    assert page.evaluate("document.activeElement.closest('li').dataset.id") == "c2"
+    assert [state(app, f"c{n}") for n in range(3)] == [("resolved", "reject"), ("resolved", "reject"), ("ready", "")]
+    page.keyboard.press("u")
+    expect(page.locator("#items > li")).to_have_count(4)
+    assert [state(app, f"c{n}") for n in range(2)] == [("ready", ""), ("ready", "")]
+
+
+def test_severe_words_stay_covered_until_asked_for(app: Served, context: BrowserContext) -> None:
+    file(app, spanned("c1", scores={"threat": 0.93}))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.keyboard.press("Enter")
+    mine(page)
+    words = page.locator("#words")
+    expect(words).to_have_attribute("aria-hidden", "true")
+    page.keyboard.press("m")
+    expect(words).not_to_have_attribute("aria-hidden", "true")
+    page.get_by_role("button", name="Comfort").click()
+    page.get_by_role("checkbox", name="Cover threats").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    mine(page)
+    expect(words).not_to_have_attribute("aria-hidden", "true")
+
+
+def test_keys_of_one_letter_can_be_switched_off_and_help_lists_them(app: Served, context: BrowserContext) -> None:
+    file(app, filing("c1"))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.keyboard.press("?")
+    shown = page.locator("#help-keys kbd")
+    assert set(shown.all_text_contents()) == {*"njkxarehsu/?", "Enter"}
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Comfort").click()
+    page.get_by_role("checkbox", name="Keys of a single letter").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    page.keyboard.press("?")
+    assert page.locator("dialog[open]").count() == 0
+    assert state(app, "c1") == ("ready", "")
+
+
+def test_after_some_time_of_work_a_break_is_proposed(app: Served, context: BrowserContext) -> None:
+    app.account("anna")
+    page = app.enter(context, "anna")
+    expect(page.locator("#rest")).to_be_hidden()
+    page.evaluate("localStorage.setItem('moderation.shift', JSON.stringify({decided: 3, seen: Date.now(), since: Date.now() - 51 * 60000, quiet: 0}))")
+    page.reload()
+    expect(page.locator("#rest")).to_contain_text("51 minutes")
+    page.get_by_role("button", name="I am back from a break").click()
+    expect(page.locator("#rest")).to_be_hidden()
+    expect(page.locator("#shift")).to_have_text("3")

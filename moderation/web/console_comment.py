@@ -13,7 +13,6 @@ from moderation.errors import UnknownItem
 from moderation.events import ReviewItem
 from moderation.review.journal import AuditEvent
 from moderation.review.records import State, Status
-from moderation.web.access import needs
 from moderation.web.api_queue import CommentId
 from moderation.web.audited import since_then
 from moderation.web.console import Asked, Reader, Wired

@@ -1,5 +1,6 @@
 """A text cut where its spans begin and end, so that a page can mark them; spans may overlap."""
 
+import itertools
 from collections.abc import Sequence
 
 import msgspec
@@ -21,7 +22,7 @@ def pieces(text: str, spans: Sequence[Span]) -> list[Piece]:
     inside = [s for s in inside if s.begin < s.end]
     edges = sorted({0, len(text), *(s.begin for s in inside), *(s.end for s in inside)})
     found = []
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         over = tuple(sorted((s for s in inside if s.begin <= begin and end <= s.end), key=lambda s: (-s.score, s.category)))
         found.append(Piece(text=text[begin:end], spans=over, last=bool(over) and over[0].end == end))
     return found

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from moderation.accounts.login import csrf
 from moderation.web.assets import static
 from moderation.web.cookie import secret_of
-from moderation.web.phrases import age, plain
+from moderation.web.phrases import age, moment, plain
 
 HERE = Path(__file__).parent
 
@@ -28,5 +28,5 @@ def page(request: Request, template: str, *, status: int = 200, headers: Mapping
 def _environment() -> Environment:
     environment = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals["static"] = static
-    environment.filters |= {"age": age, "plain": plain}
+    environment.filters |= {"age": age, "moment": moment, "plain": plain}
     return environment

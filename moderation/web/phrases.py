@@ -1,5 +1,7 @@
 """Figures and names as a person reads them."""
 
+from datetime import UTC, datetime
+
 
 def age(seconds: float) -> str:
     """now, 12 min, 3 h, 2 days"""
@@ -15,3 +17,8 @@ def age(seconds: float) -> str:
 def plain(name: str) -> str:
     """identity_attack as identity attack"""
     return name.replace("_", " ")
+
+
+def moment(seconds: float) -> str:
+    """Unix seconds as RFC 3339, which the browser shows in its own time."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

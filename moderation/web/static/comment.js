@@ -8,6 +8,7 @@ import { Lease } from './lease.js';
 import { listen } from './live.js';
 import { later, say, warn } from './say.js';
 import * as skipped from './skipped.js';
+import { localTimes } from './times.js';
 
 const WAITS = new Set(['ready', 'leased', 'held']);
 let here; // what is shown: { id, me, proof, lease, root }
@@ -24,6 +25,7 @@ function mount({ mine = false } = {}) {
     over: () => ranOut(shown),
   });
   coverings(root);
+  localTimes(root);
   const hint = document.querySelector(`[data-hint="${CSS.escape(data.hint)}"].hint`);
   if (hint) hint.hidden = false;
   document.getElementById('history')?.addEventListener('toggle', history, { once: true });
@@ -188,11 +190,7 @@ async function history(event) {
   try {
     const { page } = await load(event.target.dataset.from);
     const list = page.getElementById('steps');
-    for (const time of list.querySelectorAll('time')) {
-      const at = new Date(Number(time.dataset.at) * 1000);
-      time.dateTime = at.toISOString();
-      time.textContent = at.toLocaleString();
-    }
+    localTimes(list);
     place.replaceChildren(document.importNode(list, true));
   } catch (problem) {
     place.textContent = problem.message;
