@@ -122,6 +122,16 @@ def served(redis_url: str) -> Iterator[Served]:
 
 
 @contextmanager
+def fresh(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """Somebody's own browser: cookies and storage are theirs."""
+    context = browser.new_context(**options)
+    yield context
+    for page in context.pages:
+        page.goto("about:blank")  # one that is closed on its way to another page can leave Chromium waiting
+    context.close()
+
+
+@contextmanager
 def chromium() -> Iterator[Browser]:
     """Debian's. Where there is none, the tests are skipped, but never in CI."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from moderation.events import Article, Author, Span, VerdictKind
 from moderation.review.records import Change
-from tests.browsing import Served, chromium, served
+from tests.browsing import Served, chromium, fresh, served
 from tests.makers import filing
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -33,16 +33,14 @@ def app(redis_url: str) -> Iterator[Served]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context()
-    yield context
-    context.close()
+    with fresh(browser) as found:
+        yield found
 
 
 @pytest.fixture
 def other(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context()
-    yield context
-    context.close()
+    with fresh(browser) as found:
+        yield found
 
 
 def spanned(comment_id: str = "c1", *, scores: dict[str, float] | None = None, **fields: Any) -> Change:
@@ -139,6 +137,7 @@ def test_who_reads_is_told_that_another_took_it_and_decided(app: Served, context
     expect(slow.get_by_role("button", name="Approve")).to_have_attribute("aria-disabled", "true")
     quick.keyboard.press("a")
     expect(slow.get_by_role("alert")).to_contain_text("ben decided it first: approved.")
+    quick.wait_for_url(f"{app.url}/queue")
 
 
 def test_a_lost_race_says_who_was_first_and_what_they_decided(app: Served, context: BrowserContext, other: BrowserContext) -> None:
