@@ -354,3 +354,21 @@ def test_after_some_time_of_work_a_break_is_proposed(app: Served, context: Brows
     page.get_by_role("button", name="I am back from a break").click()
     expect(page.locator("#rest")).to_be_hidden()
     expect(page.locator("#shift")).to_have_text("3")
+
+
+def test_the_sentence_that_weighs_is_marked_and_then_the_words(app: Served, context: BrowserContext) -> None:
+    """The fake model gives a text what it asks for."""
+    file(app, filing("c1", text="Good morning. Then fake:incitement=0.91 came. Good night.", author="r1"))
+    file(app, filing("c2", priority=0.5, text="Good morning. Then fake:incitement=0.91 came. Good day.", author="r1"))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.keyboard.press("n")
+    mine(page)
+    expect(page.locator("#words mark")).to_have_text("Then fake:incitement=0.91 came.incitement 0.91")
+    page.keyboard.press("w")
+    expect(page.locator("#words mark")).to_have_text("fake:incitement=0.910.90")
+    page.keyboard.press("w")
+    expect(page.locator("#words mark")).to_have_text("Then fake:incitement=0.91 came.incitement 0.91")
+    around = page.locator("#around")
+    expect(around.get_by_role("region", name="The author’s other filings")).to_contain_text("1 waiting")
+    expect(around.get_by_role("region", name="Nearly the same words")).to_contain_text("by the same author")

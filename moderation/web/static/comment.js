@@ -29,6 +29,10 @@ function mount({ mine = false } = {}) {
   const hint = document.querySelector(`[data-hint="${CSS.escape(data.hint)}"].hint`);
   if (hint) hint.hidden = false;
   document.getElementById('history')?.addEventListener('toggle', history, { once: true });
+  if (document.getElementById('words')) {
+    around(shown);
+    marks(shown, 'sentences');
+  }
   deciding(false);
   if (!('may' in data) || !WAITS.has(data.state)) return;
   if (mine && data.state === 'leased' && data.holder === data.me) {
@@ -188,13 +192,51 @@ async function takeBack() {
 async function history(event) {
   const place = event.target.querySelector('.later');
   try {
-    const { page } = await load(event.target.dataset.from);
+    const { page } = await load(`/comment/history?${here.root.dataset.query}`);
     const list = page.getElementById('steps');
     localTimes(list);
     place.replaceChildren(document.importNode(list, true));
   } catch (problem) {
     place.textContent = problem.message;
   }
+}
+
+async function around(shown) {
+  const place = document.getElementById('around');
+  try {
+    const { page } = await load(place.dataset.from);
+    if (here !== shown) return;
+    const found = document.importNode(page.getElementById('found'), true);
+    localTimes(found);
+    coverings(found);
+    place.replaceChildren(found);
+  } catch {
+    place.textContent = 'What stands around it could not be read.';
+  }
+}
+
+const NOTES = { sentences: '', words: 'How much the score falls without the word.' };
+
+// Marks the sentences or the words that the score comes from. What was marked before stays where nothing stands out.
+async function marks(shown, how) {
+  const note = document.getElementById('marking');
+  note.textContent = how === 'words' ? 'weighing…' : '';
+  try {
+    const { page } = await load(`/comment/${how}?${shown.root.dataset.query}`);
+    if (here !== shown) return;
+    const found = page.getElementById('marked');
+    if (found.querySelector('mark')) document.getElementById('words').replaceChildren(...document.importNode(found, true).childNodes);
+    note.textContent = found.querySelector('mark') || how === 'sentences' ? NOTES[how] : 'No single word stands out.';
+  } catch {
+    if (here === shown) note.textContent = how === 'words' ? 'The words could not be weighed.' : 'The sentences could not be read one by one.';
+  }
+}
+
+function weigh() {
+  const button = document.getElementById('weigh');
+  const on = button.getAttribute('aria-pressed') !== 'true';
+  button.setAttribute('aria-pressed', String(on));
+  marks(here, on ? 'words' : 'sentences');
 }
 
 const GONE = { edited: 'It was edited meanwhile', deleted: 'Its author or site deleted it', withdrawn: 'An edit made it harmless', erased: 'Its words were erased' };
@@ -216,7 +258,7 @@ async function verdict(id) {
 }
 
 const scroll = (part) => window.scrollBy({ top: part * window.innerHeight, behavior: 'instant' });
-const ACTIONS = { skip, next: skip, undo: takeBack, down: () => scroll(0.6), up: () => scroll(-0.6) };
+const ACTIONS = { weigh, skip, next: skip, undo: takeBack, down: () => scroll(0.6), up: () => scroll(-0.6) };
 
 document.addEventListener('click', (event) => {
   const button = event.target.closest('[data-action]');
