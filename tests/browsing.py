@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os
 import shutil
 import socket
 import threading
@@ -13,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from redis.asyncio import Redis
@@ -22,7 +20,9 @@ from moderation.accounts.redis import RedisAccounts
 from moderation.accounts.roles import Role
 from moderation.review.redis import RedisQueue
 from moderation.review.redis_journal import RedisJournal
+from moderation.scoring.fake import FakeScorer
 from tests.reviewing import UNDO, Clock
+from tests.servers import need
 from tests.webbing import PASSWORD, Web, build
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class Served:
 
 
 @contextmanager
-def served(redis_url: str) -> Iterator[Served]:
+def served(redis_url: str, scorer: FakeScorer | None = None) -> Iterator[Served]:
     """The app in a thread with a loop of its own; nothing of it is left afterwards."""
     prefix, listening, clock = f"test-{uuid.uuid4().hex}", socket.create_server(("127.0.0.1", 0)), Clock(0.0)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -89,7 +89,7 @@ def served(redis_url: str) -> Iterator[Served]:
             redis = [Redis.from_url(redis_url) for _ in range(3)]
             queue = RedisQueue(redis[0], prefix=prefix, undo=UNDO, clock_offset=clock)
             journal = RedisJournal(redis[1], prefix=prefix)
-            web = build(queue, journal, store=RedisAccounts(redis[2], prefix=prefix), clock=Clock(1_000_000.0))
+            web = build(queue, journal, store=RedisAccounts(redis[2], prefix=prefix), clock=Clock(1_000_000.0), scorer=scorer)
             box["served"] = Served(url, queue, journal, web, clock, asyncio.get_running_loop())
 
             async def answering(message: Any) -> None:
@@ -133,13 +133,9 @@ def fresh(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's. Where there is none, the tests are skipped, but never in CI."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        if os.environ.get("CI") or os.environ.get("MODERATION_REQUIRE_KAFKA"):
-            pytest.fail("chromium is missing")
-        pytest.skip("needs chromium")
+    """Debian's."""
+    need("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         yield browser
         browser.close()

@@ -10,10 +10,12 @@ import { later, say, warn } from './say.js';
 import * as skipped from './skipped.js';
 import { localTimes } from './times.js';
 
+// A page that is loaded again may have given its comment back a moment ago: what it says of the claim is old.
+const anew = window.performance.getEntriesByType('navigation')[0]?.type !== 'navigate';
 const WAITS = new Set(['ready', 'leased', 'held']);
 let here; // what is shown: { id, me, proof, lease, root }
 
-// `mine`: it was claimed for us a moment ago, and the page says with which version.
+// `mine`: what the page says of our claim is true, so that it need not be made again.
 function mount({ mine = false } = {}) {
   const root = document.getElementById('comment');
   const data = root.dataset;
@@ -272,5 +274,5 @@ window.addEventListener('pagehide', () => {
   if (proof) release(proof);
 });
 window.addEventListener('pageshow', (event) => event.persisted && location.reload());
-mount();
+mount({ mine: !anew });
 listen({ step: heard });

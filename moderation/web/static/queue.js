@@ -228,7 +228,10 @@ document.getElementById('to-search').addEventListener('click', search);
 document.getElementById('q').addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && !event.target.value) (current?.querySelector('.open') ?? document.getElementById('main')).focus();
 });
-if (window.matchMedia('(max-width: 60rem)').matches) document.getElementById('filters-box').open = false;
+const narrow = window.matchMedia('(max-width: 60rem)');
+const unfold = () => (document.getElementById('filters-box').open = !narrow.matches);
+narrow.addEventListener('change', unfold);
+unfold();
 mark(items.firstElementChild);
 showPicked();
 listen({ step: soon, look: soon, state: (words) => (document.getElementById('live').textContent = words) });
