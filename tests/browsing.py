@@ -51,29 +51,39 @@ class Served:
         return self.run(lambda: self.web.login.add(name, role, PASSWORD)).id
 
     def enter(self, context: BrowserContext, name: str) -> Page:
-        """Log in with the form, by keyboard."""
-        page = context.new_page()
-        self.listen(page)
-        page.goto(f"{self.url}/queue")
-        expect(page.get_by_label("Name")).to_be_focused()
-        page.keyboard.type(name)
-        page.keyboard.press("Tab")
-        page.keyboard.type(PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"{self.url}/queue")
-        expect(page.locator("#live")).to_have_text("live")  # its scripts run
-        return page
+        """Log in as an account made above."""
+        return enter(context, self.url, name, PASSWORD, self.faults)
 
     def listen(self, page: Page) -> None:
-        """Errors of scripts, and what the Content-Security-Policy refused, are faults."""
+        """What its browser complains of is a fault."""
+        listen(page, self.faults)
 
-        def heard(message: ConsoleMessage) -> None:
-            # A refused step is an answer of the API; the page tells it in words.
-            if message.type == "error" and "the server responded with a status of 409" not in message.text:
-                self.faults.append(message.text)
 
-        page.on("console", heard)
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
+def enter(context: BrowserContext, url: str, name: str, password: str, faults: list[str]) -> Page:
+    """Log in with the form, by keyboard."""
+    page = context.new_page()
+    listen(page, faults)
+    page.goto(f"{url}/queue")
+    expect(page.get_by_label("Name")).to_be_focused()
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{url}/queue")
+    expect(page.locator("#live")).to_have_text("live")  # its scripts run
+    return page
+
+
+def listen(page: Page, faults: list[str]) -> None:
+    """Errors of scripts, and what the Content-Security-Policy refused, are faults."""
+
+    def heard(message: ConsoleMessage) -> None:
+        # A refused step is an answer of the API; the page tells it in words.
+        if message.type == "error" and "the server responded with a status of 409" not in message.text:
+            faults.append(message.text)
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: faults.append(str(error)))
 
 
 @contextmanager
