@@ -242,7 +242,7 @@ HOSTILE = "<script>hacked=1</script>\"'><img src=x onerror=hacked=1>{{7*7}}</tex
 
 
 def test_hostile_words_are_shown_as_words(app: Served, context: BrowserContext) -> None:
-    names = {"article": Article(id="a", title=HOSTILE, url="javascript:hacked=1"), "site": HOSTILE[:60], "section": HOSTILE[:60]}
+    names: dict[str, Any] = {"article": Article(id="a", title=HOSTILE, url="javascript:hacked=1"), "site": HOSTILE[:60], "section": HOSTILE[:60]}
     change = filing(HOSTILE, text=HOSTILE, parent="p", quote=HOSTILE, lang=HOSTILE[:30], category=HOSTILE[:20], created_at=HOSTILE, **names)
     assert change.item is not None
     comment = msgspec.structs.replace(change.comment, author=Author(id="x", name=HOSTILE))
@@ -333,7 +333,7 @@ def test_keys_of_one_letter_can_be_switched_off_and_help_lists_them(app: Served,
     page = app.enter(context, "anna")
     page.keyboard.press("?")
     shown = page.locator("#help-keys kbd")
-    assert set(shown.all_text_contents()) == {*"njkxarehsu/?", "Enter"}
+    assert set(shown.all_text_contents()) == {*"njkxarehu/?", "Enter"}
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Comfort").click()
     page.get_by_role("checkbox", name="Keys of a single letter").uncheck()
