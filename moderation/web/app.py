@@ -34,10 +34,8 @@ DESCRIPTION = (
     "Errors are problem+json; times are Unix seconds unless they are strings (RFC 3339)."
 )
 API = (api_queue.router, api_context.router, api_work.router, api_comments.router, api_stats.router, api_accounts.router, events.router)
-ROUTERS: tuple[APIRouter, ...] = (
-    *(probes.router, login.router),
-    *(console.router, console_comment.router, console_around.router, stats.router, team.router, own_account.router),
-)
+PAGES = (console.router, console_comment.router, console_around.router, stats.router, team.router, own_account.router)
+ROUTERS: tuple[APIRouter, ...] = (probes.router, login.router, *PAGES)
 
 
 def create_app(parts: Parts) -> FastAPI:
