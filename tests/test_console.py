@@ -14,7 +14,7 @@ from moderation.web.answers import Sentence, Word
 from moderation.web.assets import static
 from moderation.web.listing import groups, total
 from moderation.web.marks import by_sentence, by_word, pieces
-from moderation.web.phrases import age
+from moderation.web.phrasing import age
 from moderation.web.reasons import HINTS, REASONS
 from moderation.web.shown import graphic, link
 from moderation.web.view import View

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from moderation.accounts.roles import Role
 from moderation.events import Article, Author, Span, VerdictKind
 from moderation.review.records import Change
 from tests.browsing import Served, chromium, fresh, served
@@ -372,3 +373,55 @@ def test_the_sentence_that_weighs_is_marked_and_then_the_words(app: Served, cont
     around = page.locator("#around")
     expect(around.get_by_role("region", name="The author’s other filings")).to_contain_text("1 waiting")
     expect(around.get_by_role("region", name="Nearly the same words")).to_contain_text("by the same author")
+
+
+def test_what_was_put_aside_last_is_taken_back_first(app: Served, context: BrowserContext) -> None:
+    file(app, filing("c1", text="words 1"), filing("c2", priority=0.5, text="words 2"), filing("c3", priority=0.3, text="words 3"))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.keyboard.press("n")
+    mine(page)
+    page.keyboard.press("a")
+    expect(page.locator("#words")).to_have_text("words 2")
+    mine(page)
+    page.keyboard.press("h")
+    page.keyboard.press("1")
+    expect(page.locator("#words")).to_have_text("words 3")
+    mine(page)
+    for number in (2, 1):
+        page.keyboard.press("u")
+        expect(page.locator("#words")).to_have_text(f"words {number}")
+        mine(page)
+    assert [state(app, f"c{n}")[0] for n in (1, 2, 3)] == ["leased", "ready", "ready"]
+
+
+def test_a_lead_takes_back_what_another_decided(app: Served, context: BrowserContext) -> None:
+    file(app, filing("c1", text="words 1"))
+    app.account("anna", Role.LEAD)
+    ben = app.account("ben")
+
+    async def decided() -> None:
+        await app.queue.resolve(await app.queue.take(ben, "c1"), VerdictKind.REJECT, "threat")
+
+    app.run(decided)
+    page = app.enter(context, "anna")
+    page.goto(f"{app.url}/comment?comment_id=c1")
+    expect(page.locator("#state")).to_have_text("Rejected by ben")
+    page.keyboard.press("u")
+    mine(page)
+    assert state(app, "c1") == ("leased", "")
+
+
+def test_an_edit_under_the_readers_eyes_is_told(app: Served, context: BrowserContext) -> None:
+    file(app, filing("c1", text="words 1"))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.keyboard.press("n")
+    mine(page)
+    page.keyboard.press("r")
+    file(app, filing("c1", text="other words", revision=2))
+    expect(page.get_by_role("alert")).to_contain_text("It was edited meanwhile.")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    page.get_by_role("button", name="Look again").click()
+    expect(page.locator("#words")).to_have_text("other words")
+    mine(page)

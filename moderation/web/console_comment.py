@@ -33,6 +33,7 @@ router = APIRouter(include_in_schema=False)
 async def comment(request: Request, who: Reader, parts: Wired, view: Asked, comment_id: CommentId) -> Response:
     """One comment, why it is here, and what can be done. Looking claims nothing."""
     status = await parts.queue.status(comment_id)
+    decided = status.state is State.RESOLVED
     try:
         item: ReviewItem | None = await parts.queue.get(comment_id)
     except UnknownItem:
@@ -52,7 +53,8 @@ async def comment(request: Request, who: Reader, parts: Wired, view: Asked, comm
         now=time.time(),
         lease=parts.lease,
         may_decide=_may_decide(who, status),
-        decided=status.state is State.RESOLVED,
+        may_undo=decided and ((status.moderator == who.id and who.may(Capability.DECIDE)) or who.may(Capability.OVERRULE)),
+        decided=decided,
         reasons=REASONS,
         hints=HINTS,
         pauses=PAUSES,

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from moderation.accounts.login import csrf
 from moderation.web.assets import static
 from moderation.web.cookie import secret_of
-from moderation.web.phrases import age, moment, plain
+from moderation.web.phrasing import age, moment, plain
 
 HERE = Path(__file__).parent
 

@@ -2,7 +2,7 @@
 
 import { load, post } from './api.js';
 import { coverings } from './comfort.js';
-import { bare, decide, DONE, take, told, undo } from './decide.js';
+import { bare, decide, DONE, take, told, undo, undoOne } from './decide.js';
 import { choose } from './keys.js';
 import { Lease } from './lease.js';
 import { listen } from './live.js';
@@ -54,7 +54,7 @@ async function own(shown) {
     if (here !== shown) return;
     const words = await told(problem, shown.me);
     state(words);
-    warn(words);
+    warnHere(words);
   }
 }
 
@@ -65,18 +65,25 @@ function owned(shown, proof, seconds) {
   deciding(true);
 }
 
-function lost(shown, words) {
+function lost(shown, words, action) {
   shown.proof = undefined;
   shown.lease.stop();
+  document.querySelector('dialog[open]')?.close('');
   state(words);
-  warn(words);
+  warnHere(words, action);
   deciding(false);
+}
+
+// What is of no interest any more when the next comment comes.
+function warnHere(words, action) {
+  warn(words, action);
+  here.warned = true;
 }
 
 function ranOut(shown) {
   // Until somebody takes it, our decision would still count; so what it was is kept.
   state('Your claim ran out: anybody may take it');
-  warn('Your claim ran out. Anybody may take the comment now.', { label: 'Claim it again', run: () => here === shown && own(shown) });
+  warnHere('Your claim ran out. Anybody may take the comment now.', { label: 'Claim it again', run: () => here === shown && own(shown) });
 }
 
 const state = (words) => (document.getElementById('state').textContent = words);
@@ -100,7 +107,7 @@ function leave(shown) {
 async function act(what) {
   const shown = here;
   if (!shown.proof || shown.busy) {
-    if (!shown.busy) warn('It is not yours to decide now.');
+    if (!shown.busy) warnHere('It is not yours to decide now.');
     return;
   }
   const more = what === 'reject' ? await choose('reasons') : what === 'hold' ? await choose('pauses') : undefined;
@@ -108,7 +115,7 @@ async function act(what) {
   shown.busy = true;
   const proof = leave(shown);
   const sent = decide(proof, what, more).then(
-    () => [say, `${DONE[what][0].toUpperCase()}${DONE[what].slice(1)}.`, what === 'hold' ? undefined : { label: 'Undo', run: takeBack }],
+    () => [say, `${DONE[what][0].toUpperCase()}${DONE[what].slice(1)}.`, { label: 'Undo', run: takeBack }],
     async (problem) => [warn, `Not ${DONE[what]}. ${await told(problem, shown.me)}`, { label: 'Look at it', run: () => open(shown.id) }],
   );
   state(`${DONE[what]}, loading the next`);
@@ -145,7 +152,7 @@ function show({ url, page }) {
   main.replaceChildren(...document.importNode(page.getElementById('main'), true).childNodes);
   document.title = page.title;
   window.history.replaceState(null, '', url);
-  document.getElementById('alert').replaceChildren();
+  if (here.warned) document.getElementById('alert').replaceChildren();
   window.scrollTo(0, 0);
   mount({ mine: true });
   document.getElementById('title').focus();
@@ -174,11 +181,8 @@ async function skip() {
 
 async function takeBack() {
   try {
-    let claims = await undo();
-    if (!claims.length && here.root.dataset.state === 'resolved') {
-      await post('/api/v1/undo', { comment_id: here.id });
-      claims = [{ comment_id: here.id }];
-    }
+    // What is looked at comes first, where it was decided and may be taken back.
+    const claims = 'undo' in here.root.dataset ? [await undoOne(here.id)] : await undo();
     if (claims.length === 0) return say('There is nothing to take back.');
     if (claims.length > 1) {
       claims.forEach(release);
@@ -249,8 +253,7 @@ async function heard(step) {
   if (step.what === 'claimed') lost(shown, await told({ name: 'lease-lost', moderator: step.who }, shown.me));
   else if (step.what === 'resolved') lost(shown, await told({ name: 'already-decided', moderator: step.who, verdict: await verdict(shown.id) }, shown.me));
   else if (GONE[step.what]) {
-    lost(shown, GONE[step.what]);
-    warn(`${GONE[step.what]}.`, { label: 'Look again', run: () => open(shown.id) });
+    lost(shown, `${GONE[step.what]}.`, { label: 'Look again', run: () => open(shown.id) });
   }
 }
 

@@ -24,15 +24,14 @@ function keep(groups) {
 }
 
 // One group of decisions is taken back together.
-export const remember = (ids) => ids.length && keep([ids, ...last()]);
+export const remember = (ids, what) => ids.length && keep([{ ids, what }, ...last()]);
 
 // `proof` is comment_id, version and revision of a claim. `what` is a verdict with its reason in `more`, or hold with its seconds there.
 export function decide(proof, what, more, { alone = true } = {}) {
   const sent = what === 'hold' ? post('/api/v1/hold', { ...proof, seconds: Number(more) }) : resolve(proof, what, more);
   const known = sent.then(() => {
-    if (what === 'hold') return;
-    counted(1);
-    if (alone) remember([proof.comment_id]);
+    if (what !== 'hold') counted(1);
+    if (alone) remember([proof.comment_id], what);
   });
   under.add(known);
   known.catch(() => {}).finally(() => under.delete(known));
@@ -63,16 +62,18 @@ export const bare = ({ comment_id, version, revision }) => ({ comment_id, versio
 // Takes back the last group. Gives the claims, which are ours again; none when there was nothing to take back.
 export async function undo() {
   await Promise.allSettled(under);
-  const [ids, ...rest] = last();
-  if (!ids) return [];
+  const [group, ...rest] = last();
+  if (!group) return [];
   keep(rest);
   const claims = [];
-  for (const comment_id of ids) {
-    const claim = await post('/api/v1/undo', { comment_id });
-    claims.push({ comment_id, version: claim.version, revision: claim.item.comment.revision ?? 1 });
-    counted(-1);
-  }
+  for (const comment_id of group.ids) claims.push(group.what === 'hold' ? bare(await take(comment_id)) : await undoOne(comment_id));
   return claims;
+}
+
+export async function undoOne(comment_id) {
+  const claim = await post('/api/v1/undo', { comment_id });
+  counted(-1);
+  return { comment_id, version: claim.version, revision: claim.item.comment.revision ?? 1 };
 }
 
 // What a conflict means, in words.

@@ -7,7 +7,8 @@ import { choose } from './keys.js';
 import { listen } from './live.js';
 import { later, say, warn } from './say.js';
 
-const SOON = 300; // milliseconds: steps that come together are read together
+const SOON = 200; // milliseconds: steps that come together are read together
+const SELDOM = 1500; // and a busy queue is not read more often than this
 const AT_ONCE = 4;
 const items = document.getElementById('items');
 const rows = () => [...items.children];
@@ -86,8 +87,8 @@ async function sent(chosen, what, more) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  if (what !== 'hold') remember(done);
-  if (done.length) say(`${done.length === 1 ? 'One comment' : `${done.length} comments`} ${DONE[what]}.`, what === 'hold' ? undefined : { label: 'Undo', run: takeBack });
+  remember(done, what);
+  if (done.length) say(`${done.length === 1 ? 'One comment' : `${done.length} comments`} ${DONE[what]}.`, { label: 'Undo', run: takeBack });
   if (faults.length) warn(`${faults.length} not ${DONE[what]}: ${[...new Set(faults)].join(' ')}`);
   if (!rows().includes(document.activeElement?.closest('.item')) && document.activeElement === document.body) current?.querySelector('.open').focus();
   await refresh();
@@ -195,9 +196,16 @@ function gone(row) {
 }
 
 let timer;
+let last = 0;
 function soon() {
-  clearTimeout(timer);
-  timer = setTimeout(refresh, SOON);
+  timer ??= setTimeout(
+    () => {
+      timer = undefined;
+      last = Date.now();
+      refresh();
+    },
+    Math.max(SOON, last + SELDOM - Date.now()),
+  );
 }
 
 function select() {
