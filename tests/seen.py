@@ -21,7 +21,7 @@ _ROWS: tuple[tuple[str, Article, str, str, float, dict[str, float], str], ...] =
     ("nightbus", BUS, "local", "threat", 0.81, {"threat": 0.81}, "Touch line 7 and you will regret it, all of you on that committee."),
     ("third row", MATCH, "sport", "insult", 0.92, {"insult": 0.92, "toxicity": 0.9}, "A coach who cannot count to eleven, and clowns who let him. Pathetic."),
     ("quiet corner", BUS, "local", "toxicity", 0.89, {"toxicity": 0.89}, "Everybody who voted for this is an idiot. There, I said it."),
-    ("windmill", BRIDGE, "local", "identity_attack", 0.74, {"identity_attack": 0.74}, "Typical of those people, they have ruined every town they came to."),
+    ("windmill", BRIDGE, "local", "identity_attack", 0.86, {"identity_attack": 0.86}, "Typical of those people, they have ruined every town they came to."),
     ("third row", MATCH, "sport", "obscene", 0.66, {"obscene": 0.66}, "What the hell was that second half. I want my damn money back."),
     ("paper boat", BRIDGE, "opinion", "insult", 0.7, {"insult": 0.7}, "The author has clearly never crossed a river in her life."),
 )  # fmt: skip

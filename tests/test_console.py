@@ -99,12 +99,10 @@ def test_an_article_is_linked_only_where_the_web_is(url: str, leads: bool) -> No
     assert link(comment(article=Article(url=url))) == (url if leads else "")
 
 
-def test_severe_words_start_covered_from_the_policys_threshold_on() -> None:
-    rules = policy('id = "x"\n[categories.threat]\nreview = 0.6\n')
-    scored = [
-        decision(category=category, priority=score) for category, score in (("threat", 0.61), ("threat", 0.59), ("identity_attack", 0.5), ("insult", 0.99))
-    ]
-    assert [graphic(rules, d) for d in scored] == [("threat",), (), ("identity_attack",), ()]
+def test_severe_words_start_covered_from_two_thirds_of_the_way_up_on() -> None:
+    rules = policy('id = "x"\n[categories.threat]\nreview = 0.7\n')
+    pairs = (("threat", 0.91), ("threat", 0.89), ("identity_attack", 0.84), ("insult", 0.99))
+    assert [graphic(rules, decision(category=category, priority=score)) for category, score in pairs] == [("threat",), (), ("identity_attack",), ()]
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(-5, "under 1 min"), (61, "1 min"), (7199, "119 min"), (7200, "2 h"), (3 * 86400, "3 days")])

@@ -311,13 +311,16 @@ def test_several_are_decided_at_once_and_taken_back_together(app: Served, contex
 
 
 def test_severe_words_stay_covered_until_asked_for(app: Served, context: BrowserContext) -> None:
-    file(app, spanned("c1", scores={"threat": 0.93}))
+    file(app, spanned("c1", scores={"threat": 0.93}), spanned("c2", priority=0.5, scores={"identity_attack": 0.95}))
     app.account("anna")
     page = app.enter(context, "anna")
     page.keyboard.press("Enter")
     mine(page)
     words = page.locator("#words")
     expect(words).to_have_attribute("aria-hidden", "true")
+    alike = page.get_by_role("region", name="Nearly the same words")
+    expect(alike).to_contain_text("Covered: identity attack.")
+    expect(alike.locator(".words")).to_have_attribute("aria-hidden", "true")
     page.keyboard.press("m")
     expect(words).not_to_have_attribute("aria-hidden", "true")
     page.get_by_role("button", name="Comfort").click()

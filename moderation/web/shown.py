@@ -8,11 +8,16 @@ from moderation.policy.policy import Policy
 # What may stay with who reads it all day.
 GRAPHIC = ("severe_toxicity", "identity_attack", "threat")
 UNLESS_SAID = 0.5  # where the policy has no threshold
+HIGH = 2 / 3  # of the way from the threshold to 1: most of what is filed is not severe
 
 
 def graphic(policy: Policy, decision: Decision) -> tuple[str, ...]:
-    """The categories for which the words start covered: those of GRAPHIC that reach the policy's threshold."""
-    return tuple(category for category in GRAPHIC if decision.scores.get(category, 0.0) >= _threshold(policy, category))
+    """The categories for which the words start covered: those of GRAPHIC whose score is HIGH."""
+    return tuple(category for category in GRAPHIC if decision.scores.get(category, 0.0) >= _high(_threshold(policy, category)))
+
+
+def _high(threshold: float) -> float:
+    return threshold + HIGH * (1.0 - threshold)
 
 
 def _threshold(policy: Policy, category: str) -> float:
