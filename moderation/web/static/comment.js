@@ -251,15 +251,25 @@ async function heard(step) {
   const shown = here;
   if (step.comment_id !== shown.id || step.who === shown.me || !shown.root.isConnected) return;
   if (step.what === 'claimed') lost(shown, await told({ name: 'lease-lost', moderator: step.who }, shown.me));
-  else if (step.what === 'resolved') lost(shown, await told({ name: 'already-decided', moderator: step.who, verdict: await verdict(shown.id) }, shown.me));
+  else if (step.what === 'resolved') lost(shown, await told({ name: 'already-decided', moderator: step.who, verdict: (await status(shown.id))?.verdict ?? '' }, shown.me));
   else if (GONE[step.what]) {
     lost(shown, `${GONE[step.what]}.`, { label: 'Look again', run: () => open(shown.id) });
   }
 }
 
-async function verdict(id) {
+async function status(id) {
   const answer = await fetch(`/api/v1/status?comment_id=${encodeURIComponent(id)}`);
-  return answer.ok ? (await answer.json()).verdict : '';
+  return answer.ok ? answer.json() : undefined;
+}
+
+// Steps may have been missed, as before the first one is heard: what became of it is asked.
+async function look() {
+  const shown = here;
+  const now = shown.proof && (await status(shown.id));
+  if (!now || here !== shown || !shown.proof) return;
+  if (now.revision !== shown.proof.revision) lost(shown, `${GONE.edited}.`, { label: 'Look again', run: () => open(shown.id) });
+  else if (now.state === 'leased' && now.moderator !== shown.me) await heard({ comment_id: shown.id, who: now.moderator, what: 'claimed' });
+  else if (now.state === 'resolved' && now.moderator !== shown.me) await heard({ comment_id: shown.id, who: now.moderator, what: 'resolved' });
 }
 
 const scroll = (part) => window.scrollBy({ top: part * window.innerHeight, behavior: 'instant' });
@@ -278,4 +288,4 @@ window.addEventListener('pagehide', () => {
 });
 window.addEventListener('pageshow', (event) => event.persisted && location.reload());
 mount({ mine: !anew });
-listen({ step: heard });
+listen({ step: heard, look });
