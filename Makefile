@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 
-.PHONY: help demo test check format docs dashboards pictures kafka test-kafka test-alerts test-train clean
+.PHONY: help demo test check format docs dashboards pictures kafka test-browser test-kafka test-alerts test-train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -35,8 +35,12 @@ docs: $(VENV)/.dev ## write docs/settings.md, docs/metrics.md, docs/cli.md and d
 dashboards: $(VENV)/.dev ## write deploy/grafana/dashboards from the code beside them
 	$(BIN)/python -m deploy.grafana
 
-pictures: $(VENV)/.dev ## draw docs/pictures from a test run (needs Java, Maven, redis-server and prometheus)
+pictures: $(VENV)/.dev ## draw docs/pictures from test runs (needs Chromium, Java, Maven, redis-server and prometheus)
+	$(BIN)/python -m pytest -m browser tests/test_console_looks.py --pictures docs/pictures
 	$(BIN)/python -m pytest -m faults tests/test_alerts.py --pictures docs/pictures
+
+test-browser: $(VENV)/.dev ## the console in a real browser (needs Debian's chromium)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(ARGS)
 
 kafka: ## start one Apache Kafka broker on 127.0.0.1:9092 (needs Java and Maven)
 	@deploy/kafka/start

@@ -101,4 +101,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For `make pictures`."""
-    parser.addoption("--pictures", default="", metavar="FOLDER", help="Keep the pictures of the dashboards there.")
+    parser.addoption("--pictures", default="", metavar="FOLDER", help="Keep the pictures of the dashboards and of the console there.")

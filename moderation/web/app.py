@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
-from starlette.staticfiles import StaticFiles
 
 from moderation.web import (
     api_accounts,
@@ -14,8 +13,10 @@ from moderation.web import (
     api_queue,
     api_stats,
     api_work,
+    console,
+    console_around,
+    console_comment,
     events,
-    home,
     login,
     own_account,
     probes,
@@ -23,7 +24,7 @@ from moderation.web import (
     stats,
     team,
 )
-from moderation.web.pages import STATIC
+from moderation.web.assets import STATIC, Assets
 from moderation.web.parts import Parts
 from moderation.web.schema import describe
 from moderation.web.security import Guard
@@ -33,7 +34,8 @@ DESCRIPTION = (
     "Errors are problem+json; times are Unix seconds unless they are strings (RFC 3339)."
 )
 API = (api_queue.router, api_context.router, api_work.router, api_comments.router, api_stats.router, api_accounts.router, events.router)
-ROUTERS: tuple[APIRouter, ...] = (probes.router, login.router, home.router, stats.router, team.router, own_account.router)
+PAGES = (console.router, console_comment.router, console_around.router, stats.router, team.router, own_account.router)
+ROUTERS: tuple[APIRouter, ...] = (probes.router, login.router, *PAGES)
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -59,7 +61,7 @@ def create_app(parts: Parts) -> FastAPI:
         app.include_router(router, prefix="/api/v1")
     for router in ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", Assets(directory=STATIC), name="static")
     problems.install(app)
     describe(app)
     app.add_middleware(Guard, secure=parts.secure, metrics=parts.metrics)

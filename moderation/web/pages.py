@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from moderation.accounts.login import csrf
+from moderation.web.assets import static
 from moderation.web.cookie import secret_of
+from moderation.web.phrasing import age, moment, plain
 
 HERE = Path(__file__).parent
-STATIC = HERE / "static"
 
 
 def page(request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any) -> HTMLResponse:
@@ -28,10 +28,5 @@ def page(request: Request, template: str, *, status: int = 200, headers: Mapping
 def _environment() -> Environment:
     environment = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals["static"] = static
+    environment.filters |= {"age": age, "moment": moment, "plain": plain}
     return environment
-
-
-@lru_cache(maxsize=256)
-def static(name: str) -> str:
-    """The address of a file below static/, which changes with its content, so that browsers may keep it for ever."""
-    return f"/static/{name}?v={sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
