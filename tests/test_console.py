@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,6 +133,15 @@ async def test_what_was_skipped_or_does_not_fit_is_not_next(web: Web) -> None:
     assert (await moderator.post("/next", data={"skip": ["c1"]}, headers=HTML)).headers["location"] == "/comment?comment_id=c2"
     assert (await moderator.post("/next?q=THREE", headers=HTML)).headers["location"] == "/comment?comment_id=c3&q=THREE"
     assert (await moderator.post("/next", data={"skip": ["c1"]}, headers=HTML)).headers["location"] == "/queue"
+
+
+async def test_what_kind_of_incitement_it_looks_like_is_told(web: Web) -> None:
+    change = filing("c1")
+    assert change.item is not None
+    judged = msgspec.structs.replace(change.item.decision, facets={"speech_act": "call_to_action"})
+    await web.queue.apply([msgspec.structs.replace(change, item=msgspec.structs.replace(change.item, decision=judged))])
+    shown = (await (await web.browser(Role.VIEWER)).get("/comment?comment_id=c1", headers=HTML)).text
+    assert '<span class="soft">speech act</span> call to action' in shown
 
 
 async def test_a_viewer_reads_and_is_offered_no_decision(web: Web) -> None:
