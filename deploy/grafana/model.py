@@ -63,11 +63,13 @@ MODEL = Board(
             ),
             Panel(
                 title="Not read again",
-                description="Share of comments whose text came again, so that the model was not asked. A leap: somebody pastes the same text everywhere.",
+                description="Share of comments that came again, or that the student settled (policy: cascade). A leap of the first: somebody pastes one text everywhere.",
                 unit="percentunit",
                 queries={
+                    "settled by the student": "sum(rate(moderation_comments_settled_total[$__rate_interval]))"
+                    " / sum(rate(moderation_comments_scored_total[$__rate_interval]))",
                     "came again": "sum(rate(moderation_comments_cached_total[$__rate_interval]))"
-                    " / sum(rate(moderation_comments_scored_total[$__rate_interval]))"
+                    " / sum(rate(moderation_comments_scored_total[$__rate_interval]))",
                 },
             ),
             Panel(
