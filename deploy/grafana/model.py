@@ -63,7 +63,7 @@ MODEL = Board(
             ),
             Panel(
                 title="Not read again",
-                description="Share of comments that came again, or that the student settled (policy: cascade). A leap of the first: somebody pastes one text everywhere.",
+                description="Share of comments that came again, or that the student settled (policy: cascade). A leap: one text is pasted everywhere.",
                 unit="percentunit",
                 queries={
                     "settled by the student": "sum(rate(moderation_comments_settled_total[$__rate_interval]))"
