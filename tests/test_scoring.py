@@ -155,6 +155,18 @@ class TestTheModelThatShips:
         assert len(await builtin.score(odd)) == len(odd)
 
 
+def test_emoji_alone_cost_no_run_of_the_model_and_stand_in_nobodys_place() -> None:
+    runs: list[None] = []
+    scorer = OnnxScorer(threads=1, on_progress=lambda: runs.append(None))
+    (alone,) = scorer.score_now(["🔥🔥 😂"])
+    assert runs == []
+    assert set(alone.values.values()) == {0.0}
+    assert alone.tokens > 0
+    first, middle, last = scorer.score_now(["Good morning.", "😂😂", "You are a moron."])
+    assert set(middle.values.values()) == {0.0}
+    assert last.values["toxicity"] > 0.5 > first.values["toxicity"] > 0.0
+
+
 def test_no_file_of_the_model_is_over_95_megabytes() -> None:
     from moderation.scoring.onnx import BUILTIN  # noqa: PLC0415
 

@@ -51,6 +51,7 @@ class OnnxScorer:
         self.pad = self._tokenizer.token_to_id("<pad>") or self._tokenizer.token_to_id("[PAD]") or 0
         self._runs = Runs(session, card, self.pad, on_progress, threads or os.cpu_count() or 1)
         self._ends = _special_ends(self._tokenizer)
+        self._unknown = {self._tokenizer.token_to_id(token) for token in ("[UNK]", "<unk>")}
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
 
     @property
@@ -79,16 +80,28 @@ class OnnxScorer:
         """The same, in the calling thread. Raises ScoringError when the model refuses."""
         try:
             ids = [e.ids for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
-            size = self._card.max_tokens - 2
-            cuts = [windows.split(i, len(of_text), size, OVERLAP) for i, of_text in enumerate(ids)]
-            flat = [window for of_text in cuts for window in of_text]
-            scores, facets = self._runs([with_context(ids[w.text][w.begin : w.end], (), (), self._ends) for w in flat])
-            found, best = self._merged(texts, ids, cuts, scores, facets)
-            return self._again(found, [ids[i][w.begin : w.end] for i, w in enumerate(best)], contexts) if self._card.second_reading else found
+            known = [i for i, of_text in enumerate(ids) if not self._unknown.issuperset(of_text)]
+            if len(known) == len(ids):
+                return self._read(texts, ids, contexts)
+            # Emoji alone, or a script the model never saw: it would read nothing but "unknown".
+            found = [Scores(values=dict.fromkeys(self._card.categories, 0.0), tokens=len(of_text)) for of_text in ids]
+            some = self._read([texts[i] for i in known], [ids[i] for i in known], [contexts[i] for i in known] if contexts else ())
+            for i, scores in zip(known, some, strict=True):
+                found[i] = scores
+            return found
         except ScoringError:
             raise
         except Exception as error:  # noqa: BLE001  # the libraries raise kinds of their own; none may quote the text
             raise ScoringError(type(error).__name__) from None
+
+    def _read(self, texts: Sequence[str], ids: Sequence[list[int]], contexts: Sequence[Context]) -> list[Scores]:
+        """In windows, and again with the context where that may matter."""
+        size = self._card.max_tokens - 2
+        cuts = [windows.split(i, len(of_text), size, OVERLAP) for i, of_text in enumerate(ids)]
+        flat = [window for of_text in cuts for window in of_text]
+        scores, facets = self._runs([with_context(ids[w.text][w.begin : w.end], (), (), self._ends) for w in flat])
+        found, best = self._merged(texts, ids, cuts, scores, facets)
+        return self._again(found, [ids[i][w.begin : w.end] for i, w in enumerate(best)], contexts) if self._card.second_reading else found
 
     def _merged(
         self, texts: Sequence[str], ids: Sequence[list[int]], cuts: Sequence[list[windows.Window]], scores: Array, facets: Array
