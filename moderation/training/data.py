@@ -22,38 +22,16 @@ from typing import Any
 
 from moderation.events import CATEGORIES, FACETS
 from moderation.normalise import normalise
+from moderation.seeds import seed
 
-# The files of seeds/incitement and seeds/toxicity that are trained on; `elsewhere` is the test set.
-AUTHORED = frozenset(
-    (
-        "starter",
-        "world",
-        "nation",
-        "local",
-        "culture",
-        "considered",
-        "contrast",
-        "calm",
-        "oblique",
-        "manner",
-        "idiom",
-        "hidden",
-        "argument",
-        "brief",
-        "figure",
-        "dispatch",
-        "voice",
-        "figurative",
-        "street",
-        "state",
-        "counter_speech",
-        "functional",
-        "plain",
-        "spoken",
-    )
-)
-FUNCTIONAL = frozenset(("counter_speech", "functional", "plain", "spoken"))  # of these, those made for toxicity
-CONTEXT = frozenset(("context", "setting", "scene"))  # the files of seeds/context
+
+def _names(folder: str) -> frozenset[str]:
+    return frozenset(path.stem for path in seed(folder).glob("*.jsonl"))
+
+
+FUNCTIONAL = _names("toxicity")  # made for toxicity, by kind
+CONTEXT = _names("context")
+AUTHORED = _names("incitement") - {"elsewhere"} | FUNCTIONAL  # trained on; `elsewhere` is the test set
 # Exemptions that some of our files name more finely than the model tells them apart.
 _EXEMPTION_OF = {
     "hunting": "hunting_pest",
