@@ -1,4 +1,7 @@
-"""The composition root: Settings in, wired parts out. The one place that picks implementations."""
+"""The composition root: Settings in, wired parts out. The one place that picks implementations.
+
+One short function a part, in one file, so that whoever asks what a setting brings about looks here and nowhere else: hence its length.
+"""
 
 import uuid
 from collections.abc import Callable

@@ -1,36 +1,21 @@
 """Texts that come again."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from moderation.errors import ScoringError
-from moderation.events import Scores
 from moderation.metrics import Metrics
 from moderation.scoring.cached import CachedScorer
-from moderation.scoring.fake import FakeScorer
 from moderation.scoring.scorer import Context
-
-
-class Counting(FakeScorer):
-    """Keeps what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[str] = []
-
-    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
-        self.asked += texts
-        return await super().score(texts, contexts)
+from tests.asked import Asked
 
 
 @pytest.fixture
-def cached() -> tuple[CachedScorer, Counting, Metrics]:
-    inside, metrics = Counting(), Metrics()
+def cached() -> tuple[CachedScorer, Asked, Metrics]:
+    inside, metrics = Asked(), Metrics()
     return CachedScorer(inside, size=3, metrics=metrics), inside, metrics
 
 
-async def test_a_text_that_comes_again_is_not_read_again(cached: tuple[CachedScorer, Counting, Metrics]) -> None:
+async def test_a_text_that_comes_again_is_not_read_again(cached: tuple[CachedScorer, Asked, Metrics]) -> None:
     scorer, inside, metrics = cached
     first = await scorer.score(["fake:insult=0.5", "b", "fake:insult=0.5"])
     again = await scorer.score(["b", "fake:insult=0.5"])
@@ -41,14 +26,21 @@ async def test_a_text_that_comes_again_is_not_read_again(cached: tuple[CachedSco
     assert metrics.registry.get_sample_value("moderation_comments_cached_total") == 3.0
 
 
-async def test_the_same_text_under_another_title_is_another_text(cached: tuple[CachedScorer, Counting, Metrics]) -> None:
+async def test_the_same_text_under_another_title_is_another_text(cached: tuple[CachedScorer, Asked, Metrics]) -> None:
     scorer, inside, _ = cached
     await scorer.score(["a", "a"], [Context(title="x"), Context(parent="x")])
     await scorer.score(["a"])
     assert inside.asked == ["a", "a", "a"]
 
 
-async def test_the_texts_longest_unseen_are_forgotten(cached: tuple[CachedScorer, Counting, Metrics]) -> None:
+async def test_a_text_that_a_student_may_have_settled_is_another_where_the_encoder_has_to_read_it(cached: tuple[CachedScorer, Asked, Metrics]) -> None:
+    scorer, inside, _ = cached
+    await scorer.score(["a"], [Context()])
+    await scorer.score(["a"], [Context(thorough=True)])
+    assert inside.asked == ["a", "a"]
+
+
+async def test_the_texts_longest_unseen_are_forgotten(cached: tuple[CachedScorer, Asked, Metrics]) -> None:
     scorer, inside, _ = cached
     await scorer.score(["a", "b", "c"])
     await scorer.score(["a", "d"])  # b goes
@@ -59,7 +51,7 @@ async def test_the_texts_longest_unseen_are_forgotten(cached: tuple[CachedScorer
     assert inside.asked == ["b"]
 
 
-async def test_what_is_refused_is_not_remembered(cached: tuple[CachedScorer, Counting, Metrics]) -> None:
+async def test_what_is_refused_is_not_remembered(cached: tuple[CachedScorer, Asked, Metrics]) -> None:
     scorer, inside, _ = cached
     inside.broken = True
     with pytest.raises(ScoringError):
@@ -68,6 +60,6 @@ async def test_what_is_refused_is_not_remembered(cached: tuple[CachedScorer, Cou
     assert len(await scorer.score(["a"])) == 1
 
 
-async def test_more_texts_at_once_than_it_remembers_are_all_scored(cached: tuple[CachedScorer, Counting, Metrics]) -> None:
+async def test_more_texts_at_once_than_it_remembers_are_all_scored(cached: tuple[CachedScorer, Asked, Metrics]) -> None:
     scorer, _, _ = cached
     assert len(await scorer.score([str(i) for i in range(10)])) == 10

@@ -13,16 +13,20 @@ from prometheus_client import REGISTRY
 from moderation.bootstrap import make_student
 from moderation.config import load_settings
 from moderation.errors import ConfigurationError
-from moderation.events import CATEGORIES, ModelRef, Scores
+from moderation.events import CATEGORIES, ModelRef
 from moderation.metrics import Metrics
 from moderation.normalise import normalise
+from moderation.pipeline import Pipeline
 from moderation.policy.policy import load_policy, parse_policy
+from moderation.review.memory import MemoryQueue
 from moderation.scoring.cascade import CascadeScorer
 from moderation.scoring.fake import FakeScorer
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.scoring.scorer import Context
 from moderation.scoring.student import CARD, Student, StudentCard
 from moderation.seeds import seed
+from tests.asked import Asked
+from tests.makers import comment
 
 FLOORS = {"incitement": 0.7, "toxicity": 0.8}
 
@@ -41,20 +45,8 @@ class Pupil:
         return answers, [len(text.split()) for text in texts]
 
 
-class Reader(FakeScorer):
-    """Remembers what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[str] = []
-
-    async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
-        self.asked += texts
-        return await super().score(texts, contexts)
-
-
-def cascade(metrics: Metrics | None = None) -> tuple[CascadeScorer, Reader]:
-    reader = Reader()
+def cascade(metrics: Metrics | None = None) -> tuple[CascadeScorer, Asked]:
+    reader = Asked()
     return CascadeScorer(reader, cast(Student, Pupil(reader.info.ref)), metrics=metrics or Metrics()), reader
 
 
@@ -152,3 +144,14 @@ def test_what_the_policy_acts_on_and_the_student_has_no_threshold_of_is_read_who
     policy = parse_policy(POLICY.format(cascade="true"))
     assert not policy.may_settle(None, None, {"incitement": 0.7})
     assert not policy.may_settle(None, None, FLOORS | {"incitement": 0.71})
+
+
+@pytest.mark.parametrize("floors", [FLOORS, None])
+async def test_a_decision_says_what_was_settled_and_a_strict_section_is_read(floors: dict[str, float] | None) -> None:
+    scorer, reader = cascade()
+    lines = Pipeline(scorer=scorer, policy=parse_policy(POLICY.format(cascade="true")), queue=MemoryQueue(), metrics=Metrics(), floors=floors)
+    first, second, third = await lines.run([comment("a", "fine a"), comment("b", "fine b", section="kids"), comment("c", "fine c", section="lower")])
+    assert first.settled
+    # Without floors the pipeline knows of no student, and marks nothing as thorough.
+    assert (second.settled, third.settled) == ((False, False) if floors else (True, True))
+    assert reader.asked == (["fine b", "fine c"] if floors else [])

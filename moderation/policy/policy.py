@@ -1,4 +1,4 @@
-"""The policy file as a validated value with a version hash.
+"""The policy file as a validated value with a version hash. Its format, its checks and what it means stay together: a field is added in one place.
 
 id = "default"
 when_unscored = "wait"   # when the model is broken: wait for it, or "review": file everything, unscored

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from string import ascii_lowercase
 
 import msgspec
@@ -56,11 +57,11 @@ async def measure(
 async def _at(queue: ReviewQueue, depth: int, samples: int, first: int) -> AsyncIterator[Latency]:
     """Each operation, `samples` times. What is put is claimed and resolved, so the depth stays."""
     extra = [filing(depth * 1000 + first + i) for i in range(samples)]
-    yield await _timed(depth, "put", [lambda c=c: queue.apply([c]) for c in extra])  # type: ignore[misc]  # a lambda with a default has no type
+    yield await _timed(depth, "put", [partial(queue.apply, [c]) for c in extra])
     only = Filter(site="site-1", section="section-2")
     yield await _timed(depth, "peek 20, filtered", [lambda: queue.peek(20, only=only) for _ in range(samples // 10)])
     shown = [change.comment.comment_id for change in extra[: samples // 10]]
-    yield await _timed(depth, "around", [lambda i=i: queue.around(i) for i in shown])  # type: ignore[misc]  # as above
+    yield await _timed(depth, "around", [partial(queue.around, i) for i in shown])
     yield await _timed(depth, "counts", [queue.counts for _ in range(samples // 10)])
     claims = []
 
@@ -68,8 +69,8 @@ async def _at(queue: ReviewQueue, depth: int, samples: int, first: int) -> Async
         claims.extend(await queue.claim("bench", lease=3600))
 
     yield await _timed(depth, "claim", [claim for _ in range(samples)])
-    yield await _timed(depth, "renew", [lambda c=c: queue.renew(c, lease=3600) for c in claims])  # type: ignore[misc]  # as above
-    yield await _timed(depth, "resolve", [lambda c=c: queue.resolve(c, VerdictKind.REJECT, "bench") for c in claims])  # type: ignore[misc]  # as above
+    yield await _timed(depth, "renew", [partial(queue.renew, c, lease=3600) for c in claims])
+    yield await _timed(depth, "resolve", [partial(queue.resolve, c, VerdictKind.REJECT, "bench") for c in claims])
 
 
 async def _timed(depth: int, operation: str, calls: Sequence[Callable[[], Awaitable[object]]]) -> Latency:

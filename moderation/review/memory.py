@@ -1,4 +1,7 @@
-"""The review queue in a dictionary: the twin of redis.py for tests. Nothing survives the process."""
+"""The review queue in a dictionary: the twin of redis.py for tests. Nothing survives the process.
+
+As long as the contract it keeps: a method for every step of queue.py. What could go elsewhere is in entries.py, entry.py and around.py.
+"""
 
 import time
 from collections import Counter

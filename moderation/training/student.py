@@ -1,4 +1,4 @@
-"""A student of the encoder, thousands of times cheaper: token embeddings, convolutions over them, the greatest and the mean of each.
+"""A student of the encoder, some 500 times cheaper: token embeddings, convolutions over them, the greatest and the mean of each.
 
 It learns from what the encoder says of comments, with no label of its own: the eight scores, and the risk that some score reaches its threshold.
 What it is sure to be harmless need not be read by the encoder (scoring/cascade.py).
