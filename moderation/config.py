@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     partitions: int = Field(4, ge=1, description="Partitions of a topic that has to be created.")
     replication: int = Field(1, ge=1, description="Replication factor of a topic that has to be created; 3 in production.")
     batch_size: int = Field(64, ge=1, le=1024, description="Most comments handled together.")
-    batch_wait: Seconds = Field(0.1, description="Seconds to wait for a batch to fill.")
+    batch_wait: Seconds = Field(0.02, description="Seconds to wait for a batch to fill; under load it fills while the last one is read.")
     session_timeout: Annotated[float, Field(ge=6)] = Field(10.0, description="Seconds without a heartbeat until Kafka hands a worker's partitions to another.")
     commit_interval: Seconds = Field(0.5, description="Seconds between offset commits.")
     retry_max_wait: Seconds = Field(15.0, description="Longest pause between two tries while Redis or Kafka is down.")

@@ -104,6 +104,14 @@ def test_float32_gives_what_detoxify_gives_and_int8_nearly(checkpoint: Path, tmp
     assert np.abs(_ours(tmp_path / "int8", categories) - expected).mean() < 0.02
 
 
+def test_a_folder_made_from_a_checkpoint_can_be_written_anew_from_its_own_weights(checkpoint: Path, tmp_path: Path) -> None:
+    from moderation.training.rebuild import rebuild
+
+    categories = list(export_detoxify(str(checkpoint), tmp_path / "fp32", int8=False))
+    rebuild(tmp_path / "fp32", tmp_path / "again", int8=False)
+    assert np.abs(_ours(tmp_path / "again", categories) - _ours(tmp_path / "fp32", categories)).max() < 1e-5
+
+
 def test_a_checkpoint_is_exported_once_and_then_needs_no_pytorch(checkpoint: Path, tmp_path: Path) -> None:
     first = ready_folder(str(checkpoint), tmp_path, TEXTS)
     made = (first / "model.onnx").stat().st_mtime_ns

@@ -150,7 +150,7 @@ def test_weights_survive_the_way_there_and_back(base: Path, tmp_path: Path) -> N
     export_folder(base, tmp_path / "int8", name="t", texts=TEXTS)
     before, after = load_file(base / "model.safetensors"), weights_of(tmp_path / "int8")
     assert set(after) <= set(before)
-    assert all(np.abs(after[n] - before[n]).max() < 0.02 for n in after if "position" not in n and "relative" not in n)
+    assert all(np.abs(after[n] - before[n]).max() < 0.02 for n in after if not any(table in n for table in ("position", "relative", "token_type")))
 
 
 def test_calibration_is_part_of_the_exported_weights(base: Path, tmp_path: Path) -> None:
@@ -202,6 +202,34 @@ def test_a_stopped_run_goes_on_where_it_stopped(base: Path, tmp_path: Path) -> N
     again = torch.optim.AdamW(training._groups(fresh, phase))
     assert training._resume(tmp_path, fresh, again, torch.optim.lr_scheduler.LambdaLR(again, lambda _: 1.0), training._Mean(20, 0)) == 17
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), fresh.state_dict().values(), strict=True))
+
+
+def test_the_weights_that_ship_can_be_trained_on_and_keep_their_heads(tmp_path: Path) -> None:
+    from moderation.training.checkpoint import weights_of
+    from moderation.training.encoder import unpack_shipped
+    from moderation.training.heads import NAMES
+    from moderation.training.train import start_from
+
+    model, _ = start_from(unpack_shipped(BUILTIN, tmp_path))
+    head = model.state_dict()["classifier.out_proj.weight"].numpy()
+    assert len(head) == len(NAMES)
+    assert np.array_equal(head, weights_of(BUILTIN)["classifier.out_proj.weight"])
+
+
+def test_heads_learn_at_their_own_rate_and_dropout_spares_them(base: Path) -> None:
+    import torch
+
+    from moderation.training import train as training
+
+    model, _ = training.start_from(base)
+    groups = training._groups(model, Phase(name="p", source=(), learning_rate=1e-4, head_rate=5.0))
+    rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+    assert all(rates[id(p)] == (5e-4 if name.startswith("classifier") else 1e-4) for name, p in model.named_parameters())
+    training._drop(model, 0.03)
+    dropouts = {name: m.p for name, m in model.named_modules() if isinstance(m, torch.nn.Dropout)}
+    inside = {name for name in dropouts if name.startswith(f"{model.base_model_prefix}.")}
+    assert {dropouts[name] for name in inside} == {0.03}
+    assert {dropouts[name] for name in set(dropouts) - inside} == {0.1}
 
 
 def test_labels_that_were_not_judged_do_not_move_the_loss() -> None:

@@ -30,13 +30,17 @@ def weights_of(folder: Path) -> dict[str, Array]:
         if name.startswith(("const_", "activation.")) or name.endswith((".scale", ".smooth")):
             continue
         whole = _multiplied_out(name, array, tensors)
-        # Linear layers of the encoder are stored (in, out) for the kernels; the head and the tables are not.
-        turned = name.endswith(".weight") and whole.ndim == 2 and ".layer." in name
+        # Linear layers up to the end of the encoder are stored (in, out) for the kernels; the head and the tables are not.
+        inside = name.startswith(names.layer.partition("{i}")[0]) or name == f"{names.widening}.weight"
+        turned = name.endswith(".weight") and whole.ndim == 2 and inside
         state[name] = np.ascontiguousarray(whole.T) if turned else whole
     for joint in [n for n in state if ".qkv." in n]:
         at, part = joint.split("qkv.")
         for piece, to in zip(np.split(state.pop(joint), 3), (names.query, names.key, names.value), strict=True):
             state[f"{at}{to}.{part}"] = np.ascontiguousarray(piece)
+    if names.token_type:  # the graph has the first row in its positions
+        width = state[names.position].shape[1]
+        state[names.token_type] = np.zeros((int(config["type_vocab_size"]), width), np.float32)
     if names.relative:
         state[names.relative] = _table_from_distances(state[names.relative], config["relative_attention_num_buckets"])
     return state

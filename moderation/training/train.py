@@ -45,6 +45,7 @@ def train(base: Path, epochs: Sequence[Sequence[Example]], phase: Phase, out: Pa
     examples = [e for number, epoch in enumerate(epochs) for e in varied(epoch, phase, seed + number)]
     encoded = encode(tokenizer, examples, phase.max_tokens)
     _freeze(model, phase.frozen_layers)
+    _drop(model, phase.dropout)
     plan = list(_plan(epochs, [len(ids) for ids in encoded], phase, seed))
     optimiser = torch.optim.AdamW(_groups(model, phase), lr=phase.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, len(plan), phase.warmup))
@@ -144,12 +145,24 @@ def _freeze(model: Any, layers: int) -> None:
                 parameter.requires_grad = False
 
 
+def _drop(model: Any, share: float) -> None:
+    """Dropout in the encoder; the heads keep theirs. Drawing its noise takes a third of the time of a step on a CPU."""
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Dropout) and name.startswith(f"{model.base_model_prefix}."):
+            module.p = share
+
+
 def _groups(model: Any, phase: Phase) -> list[dict[str, Any]]:
-    """No decay on biases and layer norms, as in BERT."""
+    """No decay on biases and layer norms, as in BERT. The heads, which begin at random, go faster than what is under them."""
     trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    plain = [p for n, p in trained if n.endswith("bias") or "LayerNorm" in n]
-    decayed = [p for n, p in trained if not (n.endswith("bias") or "LayerNorm" in n)]
-    return [{"params": decayed, "weight_decay": phase.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    groups = []
+    for heads in (False, True):
+        rate = phase.learning_rate * (phase.head_rate if heads else 1.0)
+        of = [(n, p) for n, p in trained if n.startswith("classifier") == heads]
+        plain = [p for n, p in of if n.endswith("bias") or "LayerNorm" in n]
+        decayed = [p for n, p in of if not (n.endswith("bias") or "LayerNorm" in n)]
+        groups += [{"params": decayed, "weight_decay": phase.weight_decay, "lr": rate}, {"params": plain, "weight_decay": 0.0, "lr": rate}]
+    return groups
 
 
 def _rate(step: int, steps: int, warmup: float) -> float:
