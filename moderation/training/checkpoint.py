@@ -13,9 +13,9 @@ from onnx import numpy_helper
 
 from moderation.errors import ConfigurationError
 from moderation.scoring.card import ModelCard
-from moderation.training.families import FAMILIES
+from moderation.training.families import FAMILIES, Names
 from moderation.training.graph import bucket
-from moderation.training.nodes import Array
+from moderation.training.rounding import Array
 
 _DETOXIFY_CLASSES = {"mpnet": ("MPNetForSequenceClassification", "MPNetTokenizerFast"), "bert": ("BertForSequenceClassification", "BertTokenizerFast")}
 
@@ -27,13 +27,16 @@ def weights_of(folder: Path) -> dict[str, Array]:
     tensors = {t.name: numpy_helper.to_array(t, str(folder)) for t in onnx.load(str(folder / "model.onnx"), load_external_data=False).graph.initializer}
     state = {}
     for name, array in tensors.items():
-        if name.startswith(("const_", "activation.")) or name.endswith((".scale", ".smooth")):
+        if name.startswith(("const_", "activation.")) or name.endswith((".scale", ".smooth", ".step")):
             continue
-        whole = _multiplied_out(name, array, tensors)
+        whole = _multiplied_out(name, array, tensors, names)
         # Linear layers up to the end of the encoder are stored (in, out) for the kernels; the head and the tables are not.
         inside = name.startswith(names.layer.partition("{i}")[0]) or name == f"{names.widening}.weight"
         turned = name.endswith(".weight") and whole.ndim == 2 and inside
         state[name] = np.ascontiguousarray(whole.T) if turned else whole
+    for at in {name.removesuffix(f"{names.query}.bias") for name in state if name.endswith(f"{names.query}.bias")}:
+        for part in (names.key, names.value):  # a key's does nothing, a value's is in the output layer's
+            state[f"{at}{part}.bias"] = np.zeros_like(state[f"{at}{names.query}.bias"])
     for joint in [n for n in state if ".qkv." in n]:
         at, part = joint.split("qkv.")
         for piece, to in zip(np.split(state.pop(joint), 3), (names.query, names.key, names.value), strict=True):
@@ -46,7 +49,7 @@ def weights_of(folder: Path) -> dict[str, Array]:
     return state
 
 
-def _multiplied_out(name: str, array: Array, tensors: Mapping[str, Array]) -> Array:
+def _multiplied_out(name: str, array: Array, tensors: Mapping[str, Array], names: Names) -> Array:
     """float32 from int8, scale and smoothing; anything else as it is."""
     if array.dtype != np.int8:
         return array
@@ -54,7 +57,8 @@ def _multiplied_out(name: str, array: Array, tensors: Mapping[str, Array]) -> Ar
     if name in tensors and f"{name}.scale" in tensors:  # a table, one scale a row
         return array.astype(np.float32) * tensors[f"{name}.scale"]
     whole: Array = array.astype(np.float32) * tensors[f"{layer}.scale"]  # (in, out), one scale an output
-    smooth = tensors.get(f"{layer}.smooth")
+    at = next((layer.removesuffix(part) for part in (names.query, names.key, names.value) if layer.endswith(part)), None)
+    smooth = tensors.get(f"{layer}.smooth" if at is None else f"{at}qkv.smooth")  # the three projections share their input
     return whole if smooth is None else whole * smooth[:, None]
 
 

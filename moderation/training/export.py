@@ -20,7 +20,7 @@ from moderation.events import CATEGORIES, FACETS
 from moderation.scoring.card import ModelCard
 from moderation.training.families import FAMILIES, Names
 from moderation.training.graph import build
-from moderation.training.nodes import Array, smoothing
+from moderation.training.rounding import ALPHA, ALPHA_QKV, Array, Rounding, smoothing
 
 PART = 60 * 1024 * 1024
 _INLINE = 64 * 1024  # smaller tensors stay in model.onnx
@@ -54,10 +54,10 @@ def export_folder(
     for old in [*out.glob("*.onnx"), *out.glob("weights-*.bin")]:
         old.unlink()
     names = FAMILIES[config["model_type"]]
-    smooths = _smooths(state, names, input_ranges(run, names, texts, max_tokens)) if int8 and texts else None
+    rounding = _rounding(state, names, inputs_of(run, names, texts, max_tokens)) if int8 and texts else None
     rows = len(state[f"{names.head[-1][0]}.bias"])
     facets = FACETS if rows == len(categories) + sum(map(len, FACETS.values())) else {}
-    save_model(build(state, config, int8=int8, smooths=smooths, categories=len(categories), facets=[len(v) for v in facets.values()]), out)
+    save_model(build(state, config, int8=int8, rounding=rounding, categories=len(categories), facets=[len(v) for v in facets.values()]), out)
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -92,8 +92,11 @@ _KEPT = (
 )  # fmt: skip
 
 
-def input_ranges(run: Path, names: Names, texts: Sequence[str], max_tokens: int) -> dict[str, Array]:
-    """Greatest |input| per channel of every linear layer of the encoder, over the texts. The joint QKV layer stands under its own name."""
+def inputs_of(run: Path, names: Names, texts: Sequence[str], max_tokens: int) -> dict[str, tuple[Array, Array]]:
+    """Greatest |input| per channel (in,) and Gram matrix (in, in) of the inputs of every linear layer of the encoder, over the texts.
+
+    What the query, the key and the value read stands under `qkv`.
+    """
     import torch  # an extra
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -103,28 +106,30 @@ def input_ranges(run: Path, names: Names, texts: Sequence[str], max_tokens: int)
 
     def watch(name: str) -> Any:
         def note(_: Any, inputs: Any) -> None:
-            greatest = inputs[0].detach().abs().flatten(0, -2).amax(0)
-            found[name] = torch.maximum(found[name], greatest) if name in found else greatest
+            rows = inputs[0].detach().flatten(0, -2)
+            greatest, gram = rows.abs().amax(0), rows.T @ rows
+            found[name] = (torch.maximum(found[name][0], greatest), found[name][1].add_(gram)) if name in found else (greatest, gram)
 
         return note
 
     for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Linear) and name.startswith(names.layer.partition("{i}")[0]):
-            module.register_forward_pre_hook(watch(name))
+        if isinstance(module, torch.nn.Linear) and name.startswith(names.layer.partition("{i}")[0]) and not name.endswith((names.key, names.value)):
+            module.register_forward_pre_hook(watch(name.replace(names.query, "qkv")))
     with torch.no_grad():
         for text in texts:  # one by one: no padding, whose activations nobody reads
             ids = tokenizer(text, truncation=True, max_length=max_tokens, return_tensors="pt")
             model(input_ids=ids["input_ids"], attention_mask=ids["attention_mask"])
-    return {name.replace(names.query, "qkv"): value.numpy() for name, value in found.items() if not name.endswith((names.key, names.value))}
+    return {name: (greatest.numpy(), gram.numpy()) for name, (greatest, gram) in found.items()}
 
 
-def _smooths(state: Mapping[str, Array], names: Names, ranges: Mapping[str, Array]) -> dict[str, Array]:
-    found = {}
-    for name, greatest in ranges.items():
+def _rounding(state: Mapping[str, Array], names: Names, inputs: Mapping[str, tuple[Array, Array]]) -> Rounding:
+    smooths = {}
+    for name, (greatest, _) in inputs.items():
         at = name.removesuffix("qkv")
         parts = [name] if at == name else [f"{at}{part}" for part in (names.query, names.key, names.value)]
-        found[name] = smoothing(greatest, np.concatenate([state[f"{part}.weight"] for part in parts]))
-    return found
+        weight = np.concatenate([state[f"{part}.weight"] for part in parts])
+        smooths[name] = smoothing(greatest, weight, ALPHA if at == name else ALPHA_QKV)
+    return Rounding(smooths, grams={name: gram for name, (_, gram) in inputs.items()})
 
 
 def calibrated(state: Mapping[str, Array], names: Names, calibration: Sequence[tuple[float, float]] | None) -> dict[str, Array]:

@@ -18,7 +18,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from moderation.events import CATEGORIES
 from moderation.training.families import FAMILIES, Names
-from moderation.training.nodes import CONTRIB, Array, Graph
+from moderation.training.folding import folded
+from moderation.training.nodes import CONTRIB, Graph
+from moderation.training.rounding import Array, Rounding
 
 
 def build(
@@ -28,7 +30,7 @@ def build(
     int8: bool,
     categories: int = len(CATEGORIES),
     facets: Sequence[int] = (),
-    smooths: Mapping[str, Array] | None = None,
+    rounding: Rounding | None = None,
 ) -> onnx.ModelProto:
     """The graph of a …ForSequenceClassification from its state dict. Inputs ids and mask (B,S) int64.
 
@@ -36,7 +38,9 @@ def build(
     softmax over the values of each facet in turn. Rows of the head beyond these are left out.
     """
     n = FAMILIES[str(config["model_type"])]
-    g = Graph(int8, smooths or {})
+    layers = int(config["num_hidden_layers"])
+    state, rounding = folded(state, n, layers, rounding or Rounding())
+    g = Graph(int8, rounding)
     eps = float(config["layer_norm_eps"])
     heads = int(config["num_attention_heads"])
     x = _embeddings(g, n, state, eps)
@@ -48,7 +52,6 @@ def build(
     bias = _relative_bias(g, n, state, heads) if n.relative else ""
     lengths = g.op("Cast", "mask", to=TensorProto.INT32)
     gelu = _GELU[str(config["hidden_act"])]
-    layers = int(config["num_hidden_layers"])
     for i in range(layers):
         x = _layer(g, n, state, n.layer.format(i=i), x, lengths, bias, heads, eps, gelu, last=i == layers - 1)
     rows = categories + sum(facets)
@@ -63,6 +66,7 @@ def build(
 
 # Operators that add the bias and apply the activation that a configuration names.
 _GELU = {"gelu": "BiasGelu", "gelu_new": "FastGelu"}
+_LEAST = -0.17  # of either
 
 
 def _answers(g: Graph, logits: str, categories: int, facets: Sequence[int]) -> None:
@@ -89,27 +93,28 @@ def _embeddings(g: Graph, n: Names, state: Mapping[str, Array], eps: float) -> s
 
 def _layer(g: Graph, n: Names, state: Mapping[str, Array], at: str, x: str, mask: str, bias: str, heads: int, eps: float, gelu: str, *, last: bool) -> str:
     """One layer, (B·S,width) → (B·S,width); of the last one only the first token, which is all that the head reads: (B,width)."""
-    # One multiplication for the three projections: the input is quantised once. Biases are added by the operator that follows.
-    names = (n.query, n.key, n.value)
-    weight = np.concatenate([state[f"{at}{name}.weight"] for name in names])
-    width = weight.shape[1]
-    qkv = g.op("Reshape", g.linear(x, f"{at}qkv", weight), g.shape)
-    parts = [g.op("Slice", qkv, g.const([k * width]), g.const([(k + 1) * width]), g.const([2])) for k in range(3)]
-    qkv_bias = g.vector(f"{at}qkv.bias", np.concatenate([state[f"{at}{name}.bias"] for name in names]))
-    mixed = g.op("MultiHeadAttention", *parts, qkv_bias, mask, bias, domain=CONTRIB, num_heads=heads)
+    # The three projections share one rounding of their input. Only the query has a bias: a key's adds the same to all that a token attends to, which the
+    # softmax undoes, and a value's passes through the mean unchanged, into the next layer's bias.
+    read = g.steps_of(x, f"{at}qkv") if g.int8 else x
+    parts = []
+    for name in (n.query, n.key, n.value):
+        bias_of = state[f"{at}{name}.bias"] if name == n.query else None
+        parts.append(g.op("Reshape", g.product(read, f"{at}qkv", f"{at}{name}", state[f"{at}{name}.weight"], bias_of), g.shape))
+    mixed = g.op("MultiHeadAttention", *parts, "", mask, bias, domain=CONTRIB, num_heads=heads)
     if last:
         mixed, x = (g.op("Gather", rows, g.const(0), axis=1) for rows in (mixed, g.op("Reshape", x, g.shape)))
     else:
-        mixed = g.op("Reshape", mixed, g.const([-1, width]))
+        mixed = g.op("Reshape", mixed, g.const([-1, len(state[f"{at}{n.out}.weight"])]))
     x = _add_and_norm(g, state, at, n.out, n.attention_norm, mixed, x, eps)
     up = g.linear(x, at + n.up, state[f"{at}{n.up}.weight"])
     up = g.op(gelu, up, g.vector(f"{at}{n.up}.bias", state[f"{at}{n.up}.bias"]), domain=CONTRIB)
-    return _add_and_norm(g, state, at, n.down, n.output_norm, up, x, eps)
+    least = None if f"{at}{n.down}" in g.rounding.smooths else _LEAST
+    return _add_and_norm(g, state, at, n.down, n.output_norm, up, x, eps, least)
 
 
-def _add_and_norm(g: Graph, state: Mapping[str, Array], at: str, layer: str, norm: str, x: str, skip: str, eps: float) -> str:
+def _add_and_norm(g: Graph, state: Mapping[str, Array], at: str, layer: str, norm: str, x: str, skip: str, eps: float, least: float | None = None) -> str:
     """norm(layer(x) + skip). In three operators: onnxruntime's fused one is not vectorised, and takes several times as long."""
-    out = g.op("Add", g.linear(x, at + layer, state[f"{at}{layer}.weight"]), g.vector(f"{at}{layer}.bias", state[f"{at}{layer}.bias"]))
+    out = g.linear(x, at + layer, state[f"{at}{layer}.weight"], state[f"{at}{layer}.bias"], least=least)
     return g.op("LayerNormalization", g.op("Add", out, skip), *_norm(g, state, at + norm), epsilon=eps, axis=-1)
 
 

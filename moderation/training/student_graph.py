@@ -12,7 +12,7 @@ from moderation.training.student import SPANS, Student
 
 def write(student: Student, path: Path) -> None:
     """One file, a few megabytes."""
-    g = Graph(int8=True, smooths={})
+    g = Graph(int8=True)
     state = {name: np.asarray(tensor.detach().numpy(), np.float32) for name, tensor in student.state_dict().items()}
     there = g.op("Cast", g.op("Not", g.op("Equal", "ids", g.const(student.pad))), to=TensorProto.FLOAT)
     mask = g.op("Unsqueeze", there, g.const([1]))
