@@ -54,4 +54,5 @@ class CascadeScorer:
 
     async def close(self) -> None:
         self._executor.shutdown(wait=True)
+        self._student.close()
         await self._scorer.close()

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,8 +18,10 @@ from tokenizers import Tokenizer
 from moderation.events import CATEGORIES, FACETS
 from moderation.scoring.card import ModelCard
 from moderation.training.families import FAMILIES, Names
+from moderation.training.folding import factors
 from moderation.training.graph import build
-from moderation.training.rounding import ALPHA, ALPHA_QKV, Array, Rounding, smoothing
+from moderation.training.inputs import inputs_of, rounding_for
+from moderation.training.rounding import Array
 
 PART = 60 * 1024 * 1024
 _INLINE = 64 * 1024  # smaller tensors stay in model.onnx
@@ -39,12 +40,14 @@ def export_folder(
     texts: Sequence[str] = (),
     second_reading: tuple[float, float] | None = None,
     categories: Sequence[str] = CATEGORIES,
+    rank: int | None = None,
 ) -> None:
     """Write the model folder.
 
     `calibration` has (scale, shift) of the logit per category; it is folded into the last layer. `second_reading` is the range of incitement
     scores in which a comment is read again with its context. The int8 steps are made for the
     activations that `texts` cause (some hundred of the genre, none of them from a valid or test fold). `categories` names the first rows of the head.
+    With `rank` the table of the tokens is kept as a product of two of that rank.
     """
     from safetensors.numpy import load_file  # an extra that only training needs
 
@@ -54,8 +57,10 @@ def export_folder(
     for old in [*out.glob("*.onnx"), *out.glob("weights-*.bin")]:
         old.unlink()
     names = FAMILIES[config["model_type"]]
-    rounding = _rounding(state, names, inputs_of(run, names, texts, max_tokens)) if int8 and texts else None
+    rounding = rounding_for(state, names, inputs_of(run, names, texts, max_tokens)) if int8 and texts else None
     rows = len(state[f"{names.head[-1][0]}.bias"])
+    if rank is not None:
+        state[names.word], state[f"{names.word}.factor"] = factors(state[names.word], rank)
     facets = FACETS if rows == len(categories) + sum(map(len, FACETS.values())) else {}
     save_model(build(state, config, int8=int8, rounding=rounding, categories=len(categories), facets=[len(v) for v in facets.values()]), out)
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))
@@ -90,46 +95,6 @@ _KEPT = (
     "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act", "layer_norm_eps",
     "max_position_embeddings", "relative_attention_num_buckets", "vocab_size", "type_vocab_size", "pad_token_id", "bos_token_id", "eos_token_id",
 )  # fmt: skip
-
-
-def inputs_of(run: Path, names: Names, texts: Sequence[str], max_tokens: int) -> dict[str, tuple[Array, Array]]:
-    """Greatest |input| per channel (in,) and Gram matrix (in, in) of the inputs of every linear layer of the encoder, over the texts.
-
-    What the query, the key and the value read stands under `qkv`.
-    """
-    import torch  # an extra
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-    model = AutoModelForSequenceClassification.from_pretrained(run).eval()
-    tokenizer = AutoTokenizer.from_pretrained(run)
-    found: dict[str, Any] = {}
-
-    def watch(name: str) -> Any:
-        def note(_: Any, inputs: Any) -> None:
-            rows = inputs[0].detach().flatten(0, -2)
-            greatest, gram = rows.abs().amax(0), rows.T @ rows
-            found[name] = (torch.maximum(found[name][0], greatest), found[name][1].add_(gram)) if name in found else (greatest, gram)
-
-        return note
-
-    for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Linear) and name.startswith(names.layer.partition("{i}")[0]) and not name.endswith((names.key, names.value)):
-            module.register_forward_pre_hook(watch(name.replace(names.query, "qkv")))
-    with torch.no_grad():
-        for text in texts:  # one by one: no padding, whose activations nobody reads
-            ids = tokenizer(text, truncation=True, max_length=max_tokens, return_tensors="pt")
-            model(input_ids=ids["input_ids"], attention_mask=ids["attention_mask"])
-    return {name: (greatest.numpy(), gram.numpy()) for name, (greatest, gram) in found.items()}
-
-
-def _rounding(state: Mapping[str, Array], names: Names, inputs: Mapping[str, tuple[Array, Array]]) -> Rounding:
-    smooths = {}
-    for name, (greatest, _) in inputs.items():
-        at = name.removesuffix("qkv")
-        parts = [name] if at == name else [f"{at}{part}" for part in (names.query, names.key, names.value)]
-        weight = np.concatenate([state[f"{part}.weight"] for part in parts])
-        smooths[name] = smoothing(greatest, weight, ALPHA if at == name else ALPHA_QKV)
-    return Rounding(smooths, grams={name: gram for name, (_, gram) in inputs.items()})
 
 
 def calibrated(state: Mapping[str, Array], names: Names, calibration: Sequence[tuple[float, float]] | None) -> dict[str, Array]:
