@@ -63,13 +63,14 @@ def compensated(weight: Array, scale: Array, gram: Array) -> Array:
     width = weight.shape[1]
     damped = gram.astype(np.float64) + _DAMPING * np.trace(gram) / width * np.eye(width)
     factor = np.linalg.cholesky(np.linalg.inv(damped)).T.astype(np.float32)
-    left, steps = weight.astype(np.float32).copy(), np.empty(weight.shape, np.int8)
+    left = np.ascontiguousarray(weight.T, np.float32).copy()  # (in, out)
+    steps = np.empty(left.shape, np.int8)
     for start in range(0, width, _BLOCK):
         end = min(start + _BLOCK, width)
-        errors = np.empty((len(weight), end - start), np.float32)
+        errors = np.empty((end - start, left.shape[1]), np.float32)
         for i in range(start, end):
-            steps[:, i] = nearest(left[:, i : i + 1], scale)[:, 0]
-            errors[:, i - start] = (left[:, i] - steps[:, i] * scale) / factor[i, i]
-            left[:, i + 1 : end] -= np.outer(errors[:, i - start], factor[i, i + 1 : end])
-        left[:, end:] -= errors @ factor[start:end, end:]
-    return steps
+            steps[i] = np.clip(np.rint(left[i] / scale), -_STEPS, _STEPS)
+            errors[i - start] = (left[i] - steps[i] * scale) / factor[i, i]
+            left[i + 1 : end] -= factor[i, i + 1 : end, None] * errors[i - start]
+        left[end:] -= factor[start:end, end:].T @ errors
+    return np.ascontiguousarray(steps.T)
