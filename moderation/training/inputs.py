@@ -8,7 +8,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from moderation.training.families import Names
-from moderation.training.rounding import ALPHA, ALPHA_QKV, Array, Rounding, smoothing
+from moderation.training.rounding import ALPHA, ALPHA_QKV, STEPS, Array, Rounding, smoothing
 
 
 def inputs_of(run: Path, names: Names, texts: Sequence[str], max_tokens: int) -> dict[str, tuple[Array, Array]]:
@@ -43,11 +43,19 @@ def inputs_of(run: Path, names: Names, texts: Sequence[str], max_tokens: int) ->
 
 
 def rounding_for(state: Mapping[str, Array], names: Names, inputs: Mapping[str, tuple[Array, Array]]) -> Rounding:
-    """What the inputs say of how to round the weights that read them."""
-    smooths = {}
+    """What the inputs say of how to round them and the weights that read them.
+
+    What attention reads and writes is rounded alike in every token. The inputs of `up` and `down` get a step for each token, which costs a pass over them and
+    over what comes out, and halves what rounding changes in the scores; that of `down`, which an activation makes, keeps its channels.
+    """
+    smooths, ranges = {}, {}
     for name, (greatest, _) in inputs.items():
+        if name.endswith(names.down) and not name.endswith(names.out):
+            continue
         at = name.removesuffix("qkv")
         parts = [name] if at == name else [f"{at}{part}" for part in (names.query, names.key, names.value)]
         weight = np.concatenate([state[f"{part}.weight"] for part in parts])
         smooths[name] = smoothing(greatest, weight, ALPHA if at == name else ALPHA_QKV)
-    return Rounding(smooths, grams={name: gram for name, (_, gram) in inputs.items()})
+        if not name.endswith(names.up):
+            ranges[name] = float((greatest / smooths[name]).max() / STEPS)
+    return Rounding(smooths, grams={name: gram for name, (_, gram) in inputs.items()}, ranges=ranges)

@@ -12,7 +12,7 @@ ALPHA = 0.5  # how much of the range of activations goes into the weights; measu
 ALPHA_QKV = 0.6  # of those that the query, the key and the value share
 _DAMPING = 0.01  # of the mean of a Gram matrix, added to its diagonal
 _BLOCK = 128  # columns whose errors are handed on together
-_STEPS = 127
+STEPS = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ def smoothing(greatest: Array, weight: Array, alpha: float = ALPHA) -> Array:
 
 def scale_of(weight: Array) -> Array:
     """float32 per row: a step, so that the row's greatest value is 127 of them."""
-    found: Array = np.maximum(np.abs(weight).max(axis=1) / _STEPS, 1e-12).astype(np.float32)
+    found: Array = np.maximum(np.abs(weight).max(axis=1) / STEPS, 1e-12).astype(np.float32)
     return found
 
 
 def nearest(weight: Array, scale: Array) -> Array:
     """int8 steps with steps·scale ≈ weight, each the nearest."""
-    found: Array = np.clip(np.rint(weight / scale[:, None]), -_STEPS, _STEPS).astype(np.int8)
+    found: Array = np.clip(np.rint(weight / scale[:, None]), -STEPS, STEPS).astype(np.int8)
     return found
 
 
@@ -69,7 +69,7 @@ def compensated(weight: Array, scale: Array, gram: Array) -> Array:
         end = min(start + _BLOCK, width)
         errors = np.empty((end - start, left.shape[1]), np.float32)
         for i in range(start, end):
-            steps[i] = np.clip(np.rint(left[i] / scale), -_STEPS, _STEPS)
+            steps[i] = np.clip(np.rint(left[i] / scale), -STEPS, STEPS)
             errors[i - start] = (left[i] - steps[i] * scale) / factor[i, i]
             left[i + 1 : end] -= factor[i, i + 1 : end, None] * errors[i - start]
         left[end:] -= factor[start:end, end:].T @ errors
