@@ -21,7 +21,7 @@ from moderation.events import FACETS
 from moderation.scoring.card import ModelCard
 from moderation.scoring.runs import batches
 from moderation.training.data import Example
-from moderation.training.nodes import Array
+from moderation.training.rounding import Array
 
 PENALTIES = (1e-3, 1e-2, 3e-2)  # of squared weights; the best on the valid fold
 BETTER = 0.03  # than the commonest value, on the valid fold: below that a facet stays hidden
