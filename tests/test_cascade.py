@@ -44,9 +44,6 @@ class Pupil:
             answers[row, CATEGORIES.index("toxicity")] = 0.9 if "rude" in text else 0.01
         return answers, [len(text.split()) for text in texts]
 
-    def close(self) -> None:
-        """There is nothing to give back."""
-
 
 def cascade(metrics: Metrics | None = None) -> tuple[CascadeScorer, Asked]:
     reader = Asked()

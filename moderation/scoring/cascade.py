@@ -54,5 +54,4 @@ class CascadeScorer:
 
     async def close(self) -> None:
         self._executor.shutdown(wait=True)
-        self._student.close()
         await self._scorer.close()

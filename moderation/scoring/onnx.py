@@ -23,7 +23,7 @@ from moderation.scoring import windows
 from moderation.scoring.card import ModelCard
 from moderation.scoring.context import ROOM, with_context
 from moderation.scoring.reading import facets_of, reread
-from moderation.scoring.runs import Array, Runs, session_options, special_ends
+from moderation.scoring.runs import Array, Runs
 from moderation.scoring.scorer import Context, ModelInfo
 
 BUILTIN = Path(__file__).parent / "model"
@@ -41,7 +41,7 @@ class OnnxScorer:
         try:
             card = msgspec.json.decode((folder / "model.json").read_bytes(), type=ModelCard)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            session = onnxruntime.InferenceSession(str(folder / "model.onnx"), session_options(), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(folder / "model.onnx"), _options(), providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions for a missing or broken file
             raise ConfigurationError(f"MODERATION_MODEL: {folder} holds no model that loads ({type(error).__name__})") from error
         self._tokenizer.no_padding()
@@ -50,7 +50,7 @@ class OnnxScorer:
         self._info = _info(card, folder)
         self.pad = self._tokenizer.token_to_id("<pad>") or self._tokenizer.token_to_id("[PAD]") or 0
         self._runs = Runs(session, card, self.pad, on_progress, threads or os.cpu_count() or 1)
-        self._ends = special_ends(self._tokenizer)
+        self._ends = _special_ends(self._tokenizer)
         self._unknown = {self._tokenizer.token_to_id(token) for token in ("[UNK]", "<unk>")}
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scorer")
 
@@ -147,3 +147,17 @@ def _info(card: ModelCard, folder: Path) -> ModelInfo:
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     ref = ModelRef(id=card.id, version=card.version)
     return ModelInfo(ref=ref, categories=card.categories, max_tokens=card.max_tokens, parameters=card.parameters, bytes=size, notes=card.notes)
+
+
+def _options() -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # runs.py runs several at a time
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
+def _special_ends(tokenizer: Tokenizer) -> tuple[int, int]:
+    """The tokens around every window: <s> and </s>, or [CLS] and [SEP]."""
+    ids = tokenizer.encode("", add_special_tokens=True).ids
+    return ids[0], ids[-1]

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import onnxruntime
-from tokenizers import Tokenizer
 
 from moderation.errors import ScoringError
 from moderation.scoring.card import ModelCard
@@ -72,18 +70,3 @@ def batches(lengths: list[int], budget: int = TOKEN_BUDGET) -> list[list[int]]:
             current = []
         current.append(i)
     return [*groups, current] if current else groups
-
-
-def session_options() -> onnxruntime.SessionOptions:
-    """For sessions that Runs is given: one thread each."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return options
-
-
-def special_ends(tokenizer: Tokenizer) -> tuple[int, int]:
-    """The tokens around every window: <s> and </s>, or [CLS] and [SEP]."""
-    ids = tokenizer.encode("", add_special_tokens=True).ids
-    return ids[0], ids[-1]

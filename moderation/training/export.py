@@ -18,7 +18,6 @@ from tokenizers import Tokenizer
 from moderation.events import CATEGORIES, FACETS
 from moderation.scoring.card import ModelCard
 from moderation.training.families import FAMILIES, Names
-from moderation.training.folding import factors
 from moderation.training.graph import build
 from moderation.training.inputs import inputs_of, rounding_for
 from moderation.training.rounding import Array
@@ -40,14 +39,12 @@ def export_folder(
     texts: Sequence[str] = (),
     second_reading: tuple[float, float] | None = None,
     categories: Sequence[str] = CATEGORIES,
-    rank: int | None = None,
 ) -> None:
     """Write the model folder.
 
     `calibration` has (scale, shift) of the logit per category; it is folded into the last layer. `second_reading` is the range of incitement
     scores in which a comment is read again with its context. The int8 steps are made for the
     activations that `texts` cause (some hundred of the genre, none of them from a valid or test fold). `categories` names the first rows of the head.
-    With `rank` the table of the tokens is kept as a product of two of that rank.
     """
     from safetensors.numpy import load_file  # an extra that only training needs
 
@@ -59,8 +56,6 @@ def export_folder(
     names = FAMILIES[config["model_type"]]
     rounding = rounding_for(state, names, inputs_of(run, names, texts, max_tokens)) if int8 and texts else None
     rows = len(state[f"{names.head[-1][0]}.bias"])
-    if rank is not None:
-        state[names.word], state[f"{names.word}.factor"] = factors(state[names.word], rank)
     facets = FACETS if rows == len(categories) + sum(map(len, FACETS.values())) else {}
     save_model(build(state, config, int8=int8, rounding=rounding, categories=len(categories), facets=[len(v) for v in facets.values()]), out)
     tokenizer = Tokenizer.from_file(str(run / "tokenizer.json"))

@@ -27,9 +27,3 @@ def folded(state: Mapping[str, Array], n: Names, layers: int, rounding: Rounding
         new[f"{out}.bias"] = (new[f"{out}.bias"] + new[f"{out}.weight"] @ new[f"{value}.bias"]).astype(np.float32)
         new[f"{value}.bias"] = np.zeros_like(new[f"{value}.bias"])
     return new, replace(rounding, smooths=smooths, grams=grams)
-
-
-def factors(table: Array, rank: int) -> tuple[Array, Array]:
-    """(rows, rank) and (rank, width), whose product is as near to the table as that rank can be."""
-    directions = np.linalg.eigh(table.T @ table)[1][:, ::-1][:, :rank]
-    return np.ascontiguousarray(table @ directions, np.float32), np.ascontiguousarray(directions.T, np.float32)

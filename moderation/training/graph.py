@@ -81,8 +81,6 @@ def _answers(g: Graph, logits: str, categories: int, facets: Sequence[int]) -> N
 
 def _embeddings(g: Graph, n: Names, state: Mapping[str, Array], eps: float) -> str:
     words = g.rows(n.word, state[n.word], "ids")
-    if (factor := state.get(f"{n.word}.factor")) is not None:
-        words = g.op("MatMul", words, g.put(f"{n.word}.factor", factor.astype(np.float32)))
     # Padding never reaches a real token, so positions simply count up.
     length = g.op("Gather", g.op("Shape", "ids"), g.const(1))
     positions = g.op("Range", g.const(n.position_base), g.op("Add", length, g.const(n.position_base)), g.const(1))

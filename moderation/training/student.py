@@ -1,4 +1,4 @@
-"""A student of the encoder, about a tenth of its work: the lowest layers of a small BERT, with the encoder's own tokens.
+"""A student of the encoder, some 500 times cheaper: token embeddings, convolutions over them, the greatest and the mean of each.
 
 It learns from what the encoder says of comments, with no label of its own: the eight scores, and the risk that some score reaches its threshold.
 What it is sure to be harmless need not be read by the encoder (scoring/cascade.py).
@@ -6,25 +6,19 @@ What it is sure to be harmless need not be read by the encoder (scoring/cascade.
 
 import hashlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
-from transformers import BertForSequenceClassification
 
 from moderation.events import CATEGORIES
-from moderation.scoring.student import ANSWERS
-from moderation.training.folding import factors
-from moderation.training.train import BFLOAT16
 
-LAYERS, RANK = 3, 128  # of the base; numbers a token in the table, which a matrix widens
-BUDGET, MOST, EPOCHS, RATE = 4096, 96, 4, 2e-4  # padded tokens and texts a batch
+WIDTH, FILTERS, SPANS = 64, 256, (1, 3, 5)  # numbers a token; filters of each width; widths in tokens
+BATCH, EPOCHS, RATE = 64, 4, 4e-3
 NEAR = -1.0  # logits below its threshold from which a comment counts more: there the risk is decided
 Array = np.ndarray[Any, Any]
 
@@ -33,51 +27,32 @@ Array = np.ndarray[Any, Any]
 class Lesson:
     """One comment, and what the encoder says of it."""
 
-    ids: tuple[int, ...]  # with the special tokens
+    ids: tuple[int, ...]
     scores: tuple[float, ...]  # in the order of CATEGORIES
     source: str
     fold: str  # train | valid
 
 
-class Narrow(nn.Module):  # type: ignore[misc]  # torch is an extra, and has no types where it is missing
-    """An embedding table as the product of a narrow one and a matrix: a third of the bytes."""
+class Student(nn.Module):  # type: ignore[misc]  # torch is an extra, and has no types where it is missing
+    """(texts, tokens) ids, padded with `pad`, → (texts, 9) logits: CATEGORIES, then the risk."""
 
-    def __init__(self, table: torch.Tensor, rank: int) -> None:
+    def __init__(self, vocabulary: int, pad: int) -> None:
         super().__init__()
-        narrow, wide = factors(table.numpy(), rank)
-        self.table = nn.Embedding.from_pretrained(torch.from_numpy(narrow), freeze=False)
-        self.wide = nn.Parameter(torch.from_numpy(wide))
+        self.pad = pad
+        self.table = nn.Embedding(vocabulary, WIDTH)
+        self.filters = nn.ModuleList(nn.Conv1d(WIDTH, FILTERS, span, padding=span // 2) for span in SPANS)
+        self.drop = nn.Dropout(0.2)
+        self.out = nn.Linear(2 * FILTERS * len(SPANS), len(CATEGORIES) + 1)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        rows: torch.Tensor = self.table(ids) @ self.wide
-        return rows
-
-    def whole(self) -> nn.Embedding:
-        """The table multiplied out."""
-        return nn.Embedding.from_pretrained((self.table.weight @ self.wide).detach())
-
-
-def begin(base: Path, tokenizer: Tokenizer, pad: int, seed: int) -> Any:
-    """The lowest layers of `base`, a Hugging Face folder of a BERT, that reads the tokens of `tokenizer`, with fresh heads for ANSWERS."""
-    torch.manual_seed(seed)
-    config = {"num_hidden_layers": LAYERS, "num_labels": len(ANSWERS), "problem_type": "multi_label_classification"}
-    model = BertForSequenceClassification.from_pretrained(
-        base, **config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, ignore_mismatched_sizes=True
-    )
-    table = _rows(model.bert.embeddings.word_embeddings.weight.detach(), Tokenizer.from_file(str(base / "tokenizer.json")), tokenizer)
-    model.bert.embeddings.word_embeddings = Narrow(table, min(RANK, table.shape[1]))
-    model.config.vocab_size, model.config.pad_token_id = len(table), pad
-    return model
-
-
-def _rows(table: torch.Tensor, of: Tokenizer, to: Tokenizer) -> torch.Tensor:
-    """The table in the order of another vocabulary; a token that it lacks gets the mean."""
-    known, special = of.get_vocab(), {"<s>": "[CLS]", "</s>": "[SEP]", "<pad>": "[PAD]", "<unk>": "[UNK]"}
-    rows = table.mean(dim=0).repeat(to.get_vocab_size(), 1)
-    for token, i in to.get_vocab().items():
-        if (at := known.get(special.get(token, token))) is not None:
-            rows[i] = table[at]
-    return rows
+        there = (ids != self.pad).unsqueeze(1)
+        x = self.table(ids).transpose(1, 2) * there
+        found = []
+        for one in self.filters:
+            y = torch.relu(one(x)) * there
+            found += [y.amax(2), y.sum(2) / there.sum(2)]
+        result: torch.Tensor = self.out(self.drop(torch.cat(found, 1)))
+        return result
 
 
 def margins(scores: Array, floors: Mapping[str, float]) -> Array:
@@ -87,43 +62,56 @@ def margins(scores: Array, floors: Mapping[str, float]) -> Array:
     return margin
 
 
-def teach(model: Any, lessons: Sequence[Lesson], floors: Mapping[str, float], seed: int, on_step: Callable[[int, int], None]) -> None:
-    """Train what `begin` gave on the train lessons. `on_step` hears which step it is, and of how many."""
+def principal(table: Array, seed: int = 0) -> Array:
+    """(tokens, WIDTH): the encoder's own token embeddings along the directions in which they differ most.
+
+    A student that begins with them settles twice as many news comments as one that begins with noise.
+    """
+    centred = table - table.mean(axis=0)
+    some = np.random.default_rng(seed).choice(len(centred), min(6000, len(centred)), replace=False)
+    directions = np.linalg.svd(centred[some], full_matrices=False)[2][:WIDTH]
+    found = centred @ directions.T
+    result: Array = (0.3 * found / found.std()).astype(np.float32)
+    return result
+
+
+def teach(lessons: Sequence[Lesson], floors: Mapping[str, float], table: Array, pad: int, seed: int, on_epoch: Callable[[int, float], None]) -> Student:
+    """A student of the train lessons, whose table begins as `table`, (tokens, WIDTH)."""
+    torch.manual_seed(seed)
     dice = random.Random(seed)
     chosen = [lesson for lesson in lessons if lesson.fold == "train"]
     scores = np.array([lesson.scores for lesson in chosen], np.float32)
     margin = torch.from_numpy(margins(scores, floors).astype(np.float32))
     soft, labels = torch.sigmoid(margin), torch.from_numpy(scores)
     weight = 1.0 + 4.0 * (margin > NEAR)
-    plan = [group for _ in range(EPOCHS) for group in _batches([len(lesson.ids) for lesson in chosen], dice)]
-    heads = [p for name, p in model.named_parameters() if not name.startswith("bert.encoder") and "embeddings" not in name]
-    known = {id(p) for p in heads}
-    body = [p for p in model.parameters() if id(p) not in known]
-    optimiser = torch.optim.AdamW([{"params": body}, {"params": heads}], RATE, weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [RATE, 5 * RATE], total_steps=len(plan), pct_start=0.1)
-    model.train()
-    for step, rows in enumerate(plan):
-        ids, mask = _padded([chosen[i].ids for i in rows], model.config.pad_token_id)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BFLOAT16):
-            logits = model(input_ids=ids, attention_mask=mask).logits
-        logits = logits.float()
-        risk = functional.binary_cross_entropy_with_logits(logits[:, -1], soft[rows], weight[rows])
-        loss = risk + functional.binary_cross_entropy_with_logits(logits[:, :-1], labels[rows])
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        on_step(step + 1, len(plan))
-    model.eval()
+    student = Student(len(table), pad)
+    student.table.weight.data.copy_(torch.from_numpy(table))
+    optimiser = torch.optim.AdamW(student.parameters(), RATE, weight_decay=0.01)
+    steps = EPOCHS * -(-len(chosen) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
+    for epoch in range(EPOCHS):
+        total = 0.0
+        for rows, ids in _batches([lesson.ids for lesson in chosen], pad, dice):
+            logits = student(ids)
+            risk = functional.binary_cross_entropy_with_logits(logits[:, -1], soft[rows], weight[rows])
+            loss = risk + functional.binary_cross_entropy_with_logits(logits[:, :-1], labels[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            total += float(loss.detach()) * len(rows)
+        on_epoch(epoch, total / len(chosen))
+    student.eval()
+    return student
 
 
-def finish(model: Any, tokenizer: Tokenizer, run: Path) -> None:
-    """Write the student as an ordinary Hugging Face folder, its table multiplied out."""
-    narrow = model.bert.embeddings.word_embeddings
-    model.bert.embeddings.word_embeddings = narrow.whole()
-    model.save_pretrained(run)
-    tokenizer.save(str(run / "tokenizer.json"))
+def answers(student: Student, ids: Sequence[Sequence[int]]) -> Array:
+    """(n, 9) shares: CATEGORIES, then the risk."""
+    found = np.zeros((len(ids), len(CATEGORIES) + 1), np.float32)
+    with torch.no_grad():
+        for rows, padded in _batches(ids, student.pad, None):
+            found[rows] = torch.sigmoid(student(padded)).numpy()
+    return found
 
 
 def half(text: str) -> int:
@@ -131,24 +119,14 @@ def half(text: str) -> int:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[0] & 1
 
 
-def _batches(lengths: Sequence[int], dice: random.Random) -> list[list[int]]:
-    """Of like length, in any order."""
-    groups: list[list[int]] = []
-    longest = 0
-    for i in sorted(range(len(lengths)), key=lambda i: lengths[i] + 3 * dice.random()):
-        longest = max(longest, lengths[i])
-        if not groups or len(groups[-1]) == MOST or (len(groups[-1]) + 1) * longest > BUDGET:
-            groups.append([])
-            longest = lengths[i]
-        groups[-1].append(i)
-    dice.shuffle(groups)
-    return groups
-
-
-def _padded(ids: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    longest = max(map(len, ids))
-    padded = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in ids])
-    return padded, torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids])
+def _batches(ids: Sequence[Sequence[int]], pad: int, dice: random.Random | None) -> Iterator[tuple[list[int], torch.Tensor]]:
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]) + (dice.random() * 3 if dice else 0))
+    groups = [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
+    if dice:
+        dice.shuffle(groups)
+    for group in groups:
+        longest = max(*SPANS, *(len(ids[i]) for i in group))
+        yield group, torch.tensor([[*ids[i], *[pad] * (longest - len(ids[i]))] for i in group])
 
 
 def _logit(share: Array) -> Array:

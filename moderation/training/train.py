@@ -23,7 +23,7 @@ from moderation.training.heads import NAMES, loss
 from moderation.training.recipe import Phase
 
 # Without instructions for it, bfloat16 is some four times slower than float32.
-BFLOAT16 = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+_BFLOAT16 = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def start_from(base: Path, heads: Sequence[str] = NAMES) -> tuple[Any, Any]:
@@ -101,7 +101,7 @@ def encode(tokenizer: Any, examples: Sequence[Example], max_tokens: int) -> list
 
 def _logits(model: Any, tokenizer: Any, ids: list[list[int]]) -> torch.Tensor:
     padded = tokenizer.pad({"input_ids": ids}, return_tensors="pt")
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=BFLOAT16):
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_BFLOAT16):
         logits = model(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"]).logits
     return logits.float()
 
