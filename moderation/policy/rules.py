@@ -9,8 +9,8 @@ from moderation.events import Action, Comment, Decision, ModelRef, Reason, Score
 from moderation.policy.policy import CategoryRule, Policy
 
 # Where an unscored comment stands. Nearly all comments are harmless, so one the model has not read must not pass one it has flagged: this is
-# below the least that a threshold of the default policy gives (0.17).
-UNSCORED_PRIORITY = 0.1
+# below the least that a threshold of the default policy gives (0.09).
+UNSCORED_PRIORITY = 0.05
 
 _STRENGTH = {Action.PUBLISH: 0, Action.REVIEW: 1, Action.HOLD: 2}
 
