@@ -20,7 +20,7 @@ SMOOTH = smoothing(np.abs(X).max(axis=0), WEIGHT)
 
 def outcome(graph: Graph, name: str, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """What the graph makes of x."""
-    into, out = (helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ("x", name))
+    into, out = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [None, None]) for n in ("x", name))
     tensors = [numpy_helper.from_array(array, n) for n, array in graph.tensors.items()]
     whole = helper.make_graph(graph.nodes, "linear", [into], [out], tensors)
     model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(CONTRIB, 1)], ir_version=9)
