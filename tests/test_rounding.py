@@ -1,7 +1,10 @@
 """Weights in whole steps change what a layer computes as little as they can."""
 
 import numpy as np
+import pytest
 
+from moderation.training.families import FAMILIES
+from moderation.training.inputs import rounding_for
 from moderation.training.rounding import Rounding, compensated, nearest, scale_of, smoothing
 
 DICE = np.random.default_rng(11)
@@ -33,3 +36,16 @@ def test_weights_on_steps_are_kept_by_their_scales() -> None:
     again, same = Rounding({"x": smooth}, scales={"w": scale}).steps("w", "x", steps * scale[:, None] / smooth)
     assert np.array_equal(steps, again)
     assert np.array_equal(scale, same)
+
+
+@pytest.mark.parametrize("kind", ["mpnet", "bert", "albert"])
+def test_attention_is_rounded_alike_in_every_token_and_what_the_activation_makes_is_not_smoothed(kind: str) -> None:
+    names = FAMILIES[kind]
+    at = names.layer.format(i=0)
+    layers = {name: f"{at}{getattr(names, name)}" for name in ("query", "key", "value", "out", "up", "down")}
+    state = {f"{layer}.weight": WEIGHT for layer in layers.values()}
+    inputs = {layer: (np.ones(300), np.eye(300)) for name, layer in layers.items() if name in {"out", "up", "down"}} | {f"{at}qkv": (np.ones(300), np.eye(300))}
+    rounding = rounding_for(state, names, inputs)
+    assert set(rounding.ranges) == {f"{at}qkv", layers["out"]}
+    assert set(rounding.smooths) == {f"{at}qkv", layers["out"], layers["up"]}
+    assert set(rounding.grams) == set(inputs)

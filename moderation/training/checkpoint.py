@@ -21,7 +21,7 @@ _DETOXIFY_CLASSES = {"mpnet": ("MPNetForSequenceClassification", "MPNetTokenizer
 
 
 def weights_of(folder: Path) -> dict[str, Array]:
-    """The float32 state dict of a model folder, int8 weights multiplied out, the joint QKV matrix taken apart."""
+    """The float32 state dict of a model folder, int8 weights multiplied out. Biases that folding.py did away with are zeros."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     names = FAMILIES[config["model_type"]]
     tensors = {t.name: numpy_helper.to_array(t, str(folder)) for t in onnx.load(str(folder / "model.onnx"), load_external_data=False).graph.initializer}
@@ -37,10 +37,6 @@ def weights_of(folder: Path) -> dict[str, Array]:
     for at in {name.removesuffix(f"{names.query}.bias") for name in state if name.endswith(f"{names.query}.bias")}:
         for part in (names.key, names.value):  # a key's does nothing, a value's is in the output layer's
             state[f"{at}{part}.bias"] = np.zeros_like(state[f"{at}{names.query}.bias"])
-    for joint in [n for n in state if ".qkv." in n]:
-        at, part = joint.split("qkv.")
-        for piece, to in zip(np.split(state.pop(joint), 3), (names.query, names.key, names.value), strict=True):
-            state[f"{at}{to}.{part}"] = np.ascontiguousarray(piece)
     if names.token_type:  # the graph has the first row in its positions
         width = state[names.position].shape[1]
         state[names.token_type] = np.zeros((int(config["type_vocab_size"]), width), np.float32)
