@@ -1,6 +1,7 @@
 """Training, export and the Detoxify checkpoint, with PyTorch: `make test-train`."""
 
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -343,7 +344,7 @@ def test_a_threshold_lets_through_no_more_than_it_may() -> None:
 
 
 def test_figures_of_a_perfect_and_of_a_blind_scorer() -> None:
-    from moderation.training.evaluate import calibration_error, figures, pair_accuracy
+    from moderation.training.evaluate import calibration_by_chance, calibration_error, figures, pair_accuracy
 
     truth = np.array([0.0, 1.0] * 50)
     perfect = figures("incitement", "t", truth, truth)
@@ -351,6 +352,10 @@ def test_figures_of_a_perfect_and_of_a_blind_scorer() -> None:
     assert (perfect.auc, perfect.recall_at_1, perfect.calibration_error) == (1.0, 1.0, 0.0)
     assert calibration_error(truth >= 0.5, np.full(100, 0.5)) == pytest.approx(0.0)
     assert calibration_error(truth >= 0.5, np.full(100, 0.9)) == pytest.approx(0.4)
+    assert calibration_by_chance(truth) == 0.0  # nothing is left to chance
+    few, many = (calibration_by_chance(np.full(rows, 0.5)) for rows in (100, 10_000))
+    assert few == pytest.approx(math.sqrt(0.25 / 100 * 2 / math.pi), rel=0.15)  # the mean |error| of a share of 100 even draws
+    assert many < few / 5
     assert figures("incitement", "t", np.ones(5), np.ones(5)) is None
     scores = np.zeros((64, len(CATEGORIES)))
     scores[:, -1] = [e.labels["incitement"] for e in examples()]

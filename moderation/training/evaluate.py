@@ -52,6 +52,7 @@ def figures(category: str, on: str, labels: Array, scores: Array) -> HeadFigures
         recall_at_1=round(recall_at(truth, scores, 0.01), 4),
         recall_at_5=round(recall_at(truth, scores, 0.05), 4),
         calibration_error=round(calibration_error(truth, scores), 4),
+        calibration_by_chance=round(calibration_by_chance(scores), 4),
         reliability=reliability(truth, scores),
     )
 
@@ -80,6 +81,12 @@ def reliability(truth: Array, scores: Array, bins: int = 15) -> tuple[Bin, ...]:
 def calibration_error(truth: Array, scores: Array, bins: int = 15) -> float:
     """Expected calibration error: mean |share of positives − mean score| over the bins, weighted by size."""
     return float(sum(abs(b.positive - b.mean_score) * b.rows for b in reliability(truth, scores, bins)) / len(scores))
+
+
+def calibration_by_chance(scores: Array, draws: int = 200) -> float:
+    """The calibration error that these scores would show on average if they were exact probabilities: few rows a bin are off by chance alone."""
+    dice = np.random.default_rng(7)
+    return float(np.mean([calibration_error(dice.random(len(scores)) < scores, scores) for _ in range(draws)]))
 
 
 def pair_accuracy(examples: Sequence[Example], scores: Array) -> tuple[int, float] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from moderation.scoring.card import ModelCard
-from moderation.training.report import Kind, Report
+from moderation.training.report import HeadFigures, Kind, Report
 
 INTRO = """# Model card
 
@@ -21,7 +21,7 @@ and what was tried, is in [model.md](model.md).
 
 `news comments`: the `valid` folds of two sets from Civil Comments. `other public`: those of the other sets. `authored`: ours, written to be mistaken, mostly
 in minimal pairs. `unseen topics`: ours, on topics that no training example has. Recall is the share of positives found where 1% and 5% of the negatives fire.
-ECE: expected calibration error, 15 bins.
+ECE: expected calibration error, 15 bins; `by chance`: what it would be on as many rows, on average, if every score were an exact probability.
 """
 LIMITS = """## Data and licences
 
@@ -68,14 +68,15 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _heads(report: Report) -> str:
-    header = ("category", "on", "rows", "positive", "AUC", "AP", "recall at 1%", "at 5%", "ECE")
+    header = ("category", "on", "rows", "positive", "AUC", "AP", "recall at 1%", "at 5%", "ECE", "by chance")
     return _table(
         header,
-        [
-            (h.category, h.on, h.rows, h.positives, *(f"{v:.3f}" for v in (h.auc, h.average_precision, h.recall_at_1, h.recall_at_5, h.calibration_error)))
-            for h in report.heads
-        ],
+        [(h.category, h.on, h.rows, h.positives, *(f"{v:.3f}" for v in _figures(h))) for h in report.heads],
     )
+
+
+def _figures(head: HeadFigures) -> tuple[float, ...]:
+    return head.auc, head.average_precision, head.recall_at_1, head.recall_at_5, head.calibration_error, head.calibration_by_chance
 
 
 def _pairs(report: Report) -> str:

@@ -25,6 +25,7 @@ class HeadFigures(msgspec.Struct, frozen=True, kw_only=True):
     recall_at_1: float  # recall where 1% of negatives fire
     recall_at_5: float
     calibration_error: float  # expected calibration error, 15 bins
+    calibration_by_chance: float = 0.0  # what exact probabilities would show on as many rows
     reliability: tuple[Bin, ...] = ()
 
 

@@ -9,9 +9,9 @@ from moderation.training.report import Report
 def show(result: Report) -> None:
     """Print everything that was measured, the way the model card orders it."""
     console = Console()
-    table = Table("category", "on", "rows", "positive", "AUC", "AP", "recall at 1%", "recall at 5%", "ECE", title=f"model {result.model}")
+    table = Table("category", "on", "rows", "positive", "AUC", "AP", "recall at 1%", "recall at 5%", "ECE", "by chance", title=f"model {result.model}")
     for h in result.heads:
-        numbers = (h.auc, h.average_precision, h.recall_at_1, h.recall_at_5, h.calibration_error)
+        numbers = (h.auc, h.average_precision, h.recall_at_1, h.recall_at_5, h.calibration_error, h.calibration_by_chance)
         table.add_row(h.category, h.on, str(h.rows), str(h.positives), *(f"{v:.3f}" for v in numbers))
     console.print(table)
     for name, share in result.pairs.items():
