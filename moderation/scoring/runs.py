@@ -14,6 +14,7 @@ from moderation.scoring.card import ModelCard
 
 TOKEN_BUDGET = 512  # padded tokens a run: large enough for the matrix kernels, small enough for a core's second-level cache
 LEAST_BUDGET = 128  # below it a run is mostly overhead
+OVERHEAD = 24  # what a run costs beside its padded tokens, in tokens: it fetches all the weights
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -49,8 +50,9 @@ class Runs:
                 column[group] = found
             self._on_progress()
 
-        # The longest texts first, so that no core is left with a long run at the end.
-        list(self._pool.map(run, reversed(batches(lengths, min(TOKEN_BUDGET, max(LEAST_BUDGET, share))))))
+        groups = batches(lengths, min(TOKEN_BUDGET, max(LEAST_BUDGET, share)))
+        # The greatest first, so that no core is left with a long run at the end.
+        list(self._pool.map(run, sorted(groups, key=lambda group: len(group) * lengths[group[-1]], reverse=True)))
         if not all(np.isfinite(column).all() for column in out.values()):
             raise ScoringError("the model gave no number")
         return out["scores"], out.get("facets", np.empty((len(ids), 0), np.float32))
@@ -61,12 +63,17 @@ class Runs:
 
 
 def batches(lengths: list[int], budget: int = TOKEN_BUDGET) -> list[list[int]]:
-    """Indices in order of length, as many together as the budget of padded tokens allows."""
-    groups: list[list[int]] = []
-    current: list[int] = []
-    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if current and lengths[i] * (len(current) + 1) > budget:
-            groups.append(current)
-            current = []
-        current.append(i)
-    return [*groups, current] if current else groups
+    """Indices in order of length, in groups of at most `budget` padded tokens (or of one text): those that cost least, with OVERHEAD for each group."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    cost, begins = [0], [0]  # of the shortest so many texts: the least cost, and where their last group begins
+    for end in range(1, len(order) + 1):
+        longest = lengths[order[end - 1]]
+        room = max(1, budget // max(1, longest))
+        least, begin = min((cost[first] + longest * (end - first), first) for first in range(max(0, end - room), end))
+        cost.append(least + OVERHEAD)
+        begins.append(begin)
+    groups, end = [], len(order)
+    while end:
+        groups.append(order[begins[end] : end])
+        end = begins[end]
+    return groups[::-1]
