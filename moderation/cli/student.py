@@ -35,7 +35,8 @@ def student(
 ) -> None:
     """Teach a student what the model says, so that with `cascade = true` in the policy it settles what is plainly harmless. Needs the train extra.
 
-    The threshold is chosen on one half of the valid fold: at most 0.5% of what the model files may be settled. The table is of the other half.
+    The threshold is chosen on one half of the valid fold, so that nine times in ten at most 0.5% of what the model files is settled. The table is of the other
+    half.
     """
     try:
         from moderation.training import lessons, student_graph  # an extra
