@@ -61,26 +61,30 @@ class BatchHandler:
         for step in ("score", "file", "publish"):
             metrics.retries.labels(step)
 
-    async def handle(self, events: Sequence[Message]) -> None:
-        """Decide or dead-letter every event. Raises nothing that a repeat could mend."""
+    def begin(self, events: Sequence[Message]) -> None:
+        """Begin to read a batch that `handle` gets next."""
+        self._pipeline.begin([comment for event in events if (comment := _comment(event)) is not None])
+
+    async def handle(self, events: Sequence[Message], on_read: Callable[[], None] = lambda: None) -> None:
+        """Decide or dead-letter every event. Raises nothing that a repeat could mend. `on_read` is told when the model has read the whole batch."""
         self._metrics.consumed.inc(len(events))
         self._metrics.batch_size.observe(len(events))
         batch, out = self._decoded(events)
         pauses = self._patience.pauses()
         while True:
-            batch = await self._decide(batch, out)
+            batch = await self._decide(batch, out, on_read)
             await self._publish(out)  # what is decided does not wait for the rest
             if not batch:
                 return
             out = []
             await self._patience.wait("score", ScorerUnavailable(f"{len(batch)} comments wait for it"), next(pauses))
 
-    async def _decide(self, batch: list[Taken], out: list[Message]) -> list[Taken]:
+    async def _decide(self, batch: list[Taken], out: list[Message], on_read: Callable[[], None] = lambda: None) -> list[Taken]:
         """Put decisions, and dead letters for what the model refuses even alone, on `out`. Returns what has to wait for the model."""
         if not batch:
             return []
         try:
-            out += await self._run(batch)
+            out += await self._run(batch, on_read=on_read)
             return []
         except ScorerUnavailable:
             waits = [self._pipeline.waits_for_model(t.comment) for t in batch]
@@ -94,10 +98,10 @@ class BatchHandler:
         self._metrics.retries.labels("score").inc()
         return [left for taken in batch for left in await self._decide([taken], out)]
 
-    async def _run(self, batch: list[Taken], *, unscored: bool = False) -> list[Message]:
+    async def _run(self, batch: list[Taken], *, unscored: bool = False, on_read: Callable[[], None] = lambda: None) -> list[Message]:
         """Decisions to publish, once everything that needs a person is filed."""
         comments, received = [t.comment for t in batch], [t.event.timestamp for t in batch]
-        decisions = await self._patience.through("file", "redis", lambda: self._pipeline.run(comments, received, unscored=unscored))
+        decisions = await self._patience.through("file", "redis", lambda: self._pipeline.run(comments, received, unscored=unscored, on_read=on_read))
         return [Message(topic=self._decisions_topic, key=d.comment_id.encode(), value=msgspec.json.encode(d)) for d in decisions]
 
     async def _publish(self, messages: list[Message]) -> None:
@@ -134,3 +138,10 @@ class BatchHandler:
             **replay_headers(event),
         }
         return Message(topic=self._dead_letter_topic, key=event.key, value=event.value, headers=headers)
+
+
+def _comment(event: Message) -> Comment | None:
+    try:
+        return decode(event.value)
+    except BadEvent:
+        return None  # a dead letter, when its turn comes

@@ -1,7 +1,9 @@
 """The corridor: normalise → score → decide → file. The only file that knows the order."""
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -17,6 +19,7 @@ from moderation.review.records import Change, Outcome
 from moderation.scoring.scorer import Context, Scorer
 
 NOTHING = Scores(values={})
+_Read = tuple[list[Scores], float]  # and the seconds it took
 
 
 class Pipeline:
@@ -30,25 +33,33 @@ class Pipeline:
         self._metrics = metrics
         self._floors = floors
         self._log = logger("pipeline")
+        self._model = asyncio.Lock()  # it reads one batch at a time, and so the time it takes is that batch's
+        self._ahead: tuple[list[Comment], asyncio.Task[_Read]] | None = None
         ref = scorer.info.ref
         metrics.model.info({"id": ref.id, "version": ref.version})
         metrics.policy.info({"id": policy.ref.id, "version": policy.ref.version})
         metrics.sites.know(override.site for override in policy.overrides if override.site)
 
-    async def run(self, comments: Sequence[Comment], received: Sequence[float] | None = None, *, unscored: bool = False) -> list[Decision]:
+    def begin(self, comments: Sequence[Comment]) -> None:
+        """Begin to read a batch whose turn has not come: `run` finds the scores, or why there are none. One batch at a time; nothing is filed."""
+        if comments and (self._ahead is None or self._ahead[1].done()):
+            reading = asyncio.create_task(self._read(comments))
+            reading.add_done_callback(_seen)
+            self._ahead = list(comments), reading
+
+    async def run(
+        self, comments: Sequence[Comment], received: Sequence[float] | None = None, *, unscored: bool = False, on_read: Callable[[], None] = lambda: None
+    ) -> list[Decision]:
         """The decisions to publish, in the comments' order, after everything that needs a person is filed. Safe to repeat.
 
         A decision that came too late is left out: a newer revision or the comment's deletion was here before, and whoever takes the last
         event of a comment for its state would go back in time. `received` are the broker's timestamps (Unix seconds).
-        With `unscored` the model is not asked, and what it should have read is filed for review.
+        With `unscored` the model is not asked, and what it should have read is filed for review. `on_read` is told when the model has done its part.
         Raises ScoringError, ScorerUnavailable or QueueUnavailable; then nothing is half done that a repeat would not do again with the same
         effect.
         """
-        with self._metrics.stage("normalise"):
-            texts = [normalise(c.text) for c in comments]  # pure, cheap
-        began = time.perf_counter()
-        scores = _unread(comments, texts) if unscored else await self._score(comments, texts)  # one heavy call for the batch
-        seconds = time.perf_counter() - began
+        scores, seconds = (_unread(comments), 0.0) if unscored else await self._scores(comments)
+        on_read()
         with self._metrics.stage("decide"):
             decisions = [decide(self._policy, self._scorer.info.ref, c, s) for c, s in zip(comments, scores, strict=True)]
         with self._metrics.stage("file"):
@@ -66,17 +77,28 @@ class Pipeline:
         """While the model is broken: the policy has this comment wait for it. What holds nothing to read never waits."""
         return _readable(comment, normalise(comment.text)) and self._policy.when_unscored_for(comment.site, comment.section) == "wait"
 
-    async def _score(self, comments: Sequence[Comment], texts: Sequence[Normalised]) -> list[Scores]:
+    async def _scores(self, comments: Sequence[Comment]) -> _Read:
+        """What was begun for just this batch, once; else read now."""
+        if self._ahead and self._ahead[0] == list(comments):
+            (_, reading), self._ahead = self._ahead, None
+            return await reading
+        return await self._read(comments)
+
+    async def _read(self, comments: Sequence[Comment]) -> _Read:
         """Scores for every comment; none for what holds nothing to read."""
-        readable = [i for i, (c, t) in enumerate(zip(comments, texts, strict=True)) if _readable(c, t)]
-        scores = [NOTHING] * len(texts)
-        if readable:
-            with self._metrics.stage("score"), self._metrics.score_seconds.time():
-                found = await self._scorer.score([texts[i].text for i in readable], [self._context(comments[i]) for i in readable])
-            for i, score in zip(readable, found, strict=True):
-                scores[i] = _in_original(score, texts[i])
-            self._metrics.scored.inc(len(readable))
-        return scores
+        async with self._model:
+            began = time.perf_counter()
+            with self._metrics.stage("normalise"):
+                texts = [normalise(c.text) for c in comments]  # pure, cheap
+            readable = [i for i, (c, t) in enumerate(zip(comments, texts, strict=True)) if _readable(c, t)]
+            scores = [NOTHING] * len(texts)
+            if readable:
+                with self._metrics.stage("score"), self._metrics.score_seconds.time():  # one heavy call for the batch
+                    found = await self._scorer.score([texts[i].text for i in readable], [self._context(comments[i]) for i in readable])
+                for i, score in zip(readable, found, strict=True):
+                    scores[i] = _in_original(score, texts[i])
+                self._metrics.scored.inc(len(readable))
+            return scores, time.perf_counter() - began
 
     def _context(self, comment: Comment) -> Context:
         title = comment.article.title if comment.article else None
@@ -113,9 +135,15 @@ def _readable(comment: Comment, text: Normalised) -> bool:
     return bool(text.text.strip()) and not comment.deleted
 
 
-def _unread(comments: Sequence[Comment], texts: Sequence[Normalised]) -> list[Scores]:
+def _unread(comments: Sequence[Comment]) -> list[Scores]:
     """No scores, and whether there should have been some."""
-    return [Scores(values={}, unscored=_readable(c, t)) for c, t in zip(comments, texts, strict=True)]
+    return [Scores(values={}, unscored=_readable(c, normalise(c.text))) for c in comments]
+
+
+def _seen(reading: "asyncio.Task[_Read]") -> None:
+    """What was begun and never asked for, as when the worker stops, is no error to report."""
+    with suppress(asyncio.CancelledError):
+        reading.exception()
 
 
 def _change(comment: Comment, decision: Decision) -> Change:

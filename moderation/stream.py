@@ -4,7 +4,7 @@ What Faust would lose, and what prevents it here:
 - `take()` acknowledges in a `finally`, even after a raise   → noack_take, and ack by hand after the whole batch
 - a value Faust cannot decode stops the agent in silence      → raw bytes; decode.py decides
 - an exception that leaves the agent freezes its commits      → handle() waits instead of raising; anything else ends the process
-- offsets pass a message in flight when concurrency > 1       → concurrency 1; scale by partitions and workers
+- offsets pass a message in flight when concurrency > 1       → concurrency 1; the next batch is read ahead, but filed and acknowledged in its turn
 - stopping without waiting for what is in flight               → stream_wait_empty
 """
 
@@ -15,15 +15,16 @@ import shutil
 import sys
 import tempfile
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NoReturn
 
 import faust
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
+from moderation.ahead import OneAhead
 from moderation.batch import BatchHandler
 from moderation.broker.cluster import Cluster
-from moderation.broker.message import received
+from moderation.broker.message import Message, received
 from moderation.broker.positions import Positions
 from moderation.health import Health
 from moderation.logs import logger
@@ -130,16 +131,19 @@ def _attach(app: faust.App, handler: BatchHandler, health: Health, positions: Po
 
     @app.agent(channel, concurrency=1)
     async def comments(stream: Any) -> None:
-        async for events in stream.noack().noack_take(batch_size, within=batch_wait):
-            try:
-                await handler.handle([received(e.message, timestamp=e.message.timestamp) for e in events])
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:  # noqa: BLE001  # the one broad except, at the batch edge
-                _give_up(error)
-            for event in events:
-                event.ack()
-                positions.acknowledge(event.message.partition, event.message.offset)
+        batches = OneAhead(stream.noack().noack_take(batch_size, within=batch_wait), lambda events: handler.begin(_messages(events)))
+        try:
+            while (events := await batches.next()) is not None:
+                await handler.handle(_messages(events), on_read=batches.begin)
+                for event in events:
+                    event.ack()
+                    positions.acknowledge(event.message.partition, event.message.offset)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the one broad except, at the batch edge
+            _give_up(error)
+        finally:
+            await batches.close()
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # mode types the sender away
     async def assigned(_app: Any, partitions: Any, **_: Any) -> None:
@@ -150,6 +154,10 @@ def _attach(app: faust.App, handler: BatchHandler, health: Health, positions: Po
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]  # mode types the sender away
     async def revoked(_app: Any, _partitions: Any, **_: Any) -> None:
         positions.assign(())  # a rebalance takes all, and then assigns
+
+
+def _messages(events: Sequence[Any]) -> list[Message]:
+    return [received(e.message, timestamp=e.message.timestamp) for e in events]
 
 
 def _stuck(watching: asyncio.Task[None]) -> bool:
