@@ -24,6 +24,7 @@ from moderation.review.records import Outcome
 from moderation.scoring.card import ModelCard
 from moderation.scoring.onnx import BUILTIN
 from moderation.seeds import seed
+from moderation.training.data import TEST
 from moderation.training.page import page
 from moderation.training.report import Report
 from moderation.words import FILE as WORDS
@@ -133,8 +134,8 @@ def model_card() -> str:
 
 
 def words() -> str:
-    """The words that normalise.py knows, from our own examples; the unseen test set is left out."""
-    paths = sorted(path for path in seed("").glob("*/*.jsonl") if path.stem != "elsewhere")
+    """The words that normalise.py knows, from our own examples; the unseen test sets are left out."""
+    paths = sorted(path for path in seed("").glob("*/*.jsonl") if path.stem not in TEST)
     return "\n".join(vocabulary(row["text"] for path in paths for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()))) + "\n"
 
 

@@ -11,7 +11,7 @@ import pytest
 from moderation.errors import ConfigurationError
 from moderation.events import CATEGORIES, FACETS
 from moderation.seeds import seed
-from moderation.training.data import AUTHORED, CONTEXT, FUNCTIONAL, DataError, batches, load, load_labelled, read_label_file, with_weak_negatives
+from moderation.training.data import AUTHORED, CONTEXT, FUNCTIONAL, TEST, DataError, batches, load, load_labelled, read_label_file, with_weak_negatives
 from moderation.training.recipe import epochs, fold, load_recipe
 
 ROW = {"id": "a", "text": "sh00t", "labels": {"toxicity": 0.8}, "weak_labels": {"threat": 0.0}, "fold": "train", "source": "s"}
@@ -121,10 +121,20 @@ def test_our_own_examples_are_balanced_and_their_pairs_mutual() -> None:
         assert rows[e.pair or ""].labels["incitement"] != e.labels["incitement"]
 
 
-def test_the_test_set_is_never_trained_on() -> None:
-    examples = load(seed("incitement") / "elsewhere.jsonl")
-    assert len(examples) == 360
-    assert {e.fold for e in examples} == {"test"}
+def test_the_test_sets_are_never_trained_on() -> None:
+    """Neither do others' twins lie in them, nor do they share a text with what is trained on, and `apart` no topic."""
+    paths = {path.stem: path for folder in ("incitement", "toxicity") for path in seed(folder).glob("*.jsonl")}
+    assert set(paths) >= TEST
+    test = {e.id: e for name in TEST for e in load(paths[name])}
+    assert {e.fold for e in test.values()} == {"test"}
+    assert all(e.pair is None or e.pair in test for e in test.values())
+    others = [e for name in sorted(AUTHORED) for e in load(paths[name])]
+    assert "test" not in {e.fold for e in others}
+    assert not {e.text.lower() for e in others} & {e.text.lower() for e in test.values()}
+    topics = {
+        name: {row["topic"].lower() for row in map(json.loads, paths[name].read_text(encoding="utf-8").splitlines()) if row.get("topic")} for name in paths
+    }
+    assert not topics["apart"] & set().union(*(topics[other] for other in AUTHORED))
 
 
 def test_the_recipe_that_ships_is_right_and_every_head_has_a_source() -> None:
@@ -188,6 +198,6 @@ def test_examples_with_a_context_are_pairs_that_mostly_share_their_text() -> Non
 
 def test_the_figures_know_which_examples_are_ours() -> None:
     files = {path.stem for folder in ("incitement", "toxicity") for path in seed(folder).glob("*.jsonl")}
-    assert files == AUTHORED | {"elsewhere"}
-    assert {path.stem for path in seed("toxicity").glob("*.jsonl")} == FUNCTIONAL
+    assert files == AUTHORED | TEST
+    assert {path.stem for path in seed("toxicity").glob("*.jsonl")} == FUNCTIONAL | {"trial"}
     assert {path.stem for path in seed("context").glob("*.jsonl")} == CONTEXT

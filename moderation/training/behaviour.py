@@ -85,8 +85,8 @@ def _bare(example: Example) -> Example:
     return replace(example, title="", parent="")
 
 
-def of_sources(sets: Mapping[str, Sequence[Example]], scored: Mapping[str, Array], names: Sequence[str]) -> tuple[list[Example], Array]:
+def of_sources(sets: Mapping[str, Sequence[Example]], scored: Mapping[str, Array], names: Sequence[str], *, fold: str = "valid") -> tuple[list[Example], Array]:
     """The examples of some sets, put end to end, with their scores."""
     chosen = [name for name in names if sets.get(name)]
     rows = [e for name in chosen for e in sets[name]]
-    return rows, np.concatenate([scored[f"valid:{name}"] for name in chosen]) if chosen else np.empty((0, len(CATEGORIES)))
+    return rows, np.concatenate([scored[f"{fold}:{name}"] for name in chosen]) if chosen else np.empty((0, len(CATEGORIES)))

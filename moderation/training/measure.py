@@ -12,7 +12,7 @@ from rich.progress import Progress
 from moderation.events import CATEGORIES
 from moderation.scoring.onnx import OnnxScorer
 from moderation.training import behaviour, evaluate
-from moderation.training.data import AUTHORED, CONTEXT, FUNCTIONAL, Example, read_label_file
+from moderation.training.data import AUTHORED, CONTEXT, FUNCTIONAL, TEST, Example, read_label_file
 from moderation.training.recipe import Phase, fold, load_recipe
 from moderation.training.report import Calibration, Quantised, Report
 from moderation.training.robustness import by_group, moved
@@ -31,6 +31,7 @@ WANTED = (
     ("obscene", "review", 0.02, None),
 )
 PER_NEWS_SET, PER_SET = 800, 300  # rows of a public set: enough for the figures, minutes instead of an hour
+FEWEST = 10  # positives that tell of an AUC
 REREAD = 0.08  # share of news comments that may be read a second time
 
 
@@ -51,13 +52,16 @@ def measure(config: Path, data: Path, folder: Path, *, fp32: Path | None = None)
     review = {p.category: p.threshold for p in result.operating_points if p.action == "review"}
     ours, our_scores = behaviour.of_sources(valid, scored, sorted(AUTHORED))
     contexts = [e for s in CONTEXT for e in valid.get(s, ())]
-    texts = [e.text for examples in test.values() for e in examples]
+    texts = [e.text for e in test.get("elsewhere", ())]
+    unseen, unseen_scores = behaviour.of_sources(test, scored, sorted(test), fold="test")
     result = msgspec.structs.replace(
         result,
         disguises=moved(scorer, texts) if texts else {},
         groups=by_group(scorer, review),
         functional=behaviour.functional(*behaviour.of_sources(valid, scored, sorted(FUNCTIONAL))),
         harmless=behaviour.harmless(ours, our_scores, review["incitement"]),
+        functional_unseen=behaviour.functional(unseen, unseen_scores),
+        harmless_unseen=behaviour.harmless(unseen, unseen_scores, review["incitement"]),
         facets=asyncio.run(behaviour.named_right(scorer, ours)),
         context=behaviour.context_gain(scorer, contexts) if contexts else {},
         reread=_reread_share(scorer, valid, scored),
@@ -92,7 +96,7 @@ def _folds(phases: Sequence[Phase], data: Path, seeds: Path, name: str) -> dict[
 
 def _some(source: str, examples: list[Example]) -> list[Example]:
     """So many that minutes are enough, evenly spread; all of ours, and most news comments, which thresholds come from."""
-    most = len(examples) if source in AUTHORED | CONTEXT | {"elsewhere"} else PER_NEWS_SET if source in evaluate.NEWS else PER_SET
+    most = len(examples) if source in AUTHORED | CONTEXT | TEST else PER_NEWS_SET if source in evaluate.NEWS else PER_SET
     step = max(1, len(examples) // max(1, most))
     return examples[::step][:most]
 
@@ -120,14 +124,14 @@ def _reread_share(scorer: OnnxScorer, valid: Mapping[str, Sequence[Example]], sc
 
 
 def _against(fp32: OnnxScorer, test: Mapping[str, Sequence[Example]], scored: Mapping[str, evaluate.Array]) -> Quantised:
-    """What int8 changes on the test set; AUC where it is judged there."""
-    differences, truth, quick, slow = [], [], [], []
-    for source, examples in test.items():
-        exact, ours = evaluate.score_all(fp32, examples), scored[f"test:{source}"]
-        differences.append(np.abs(exact - ours))
-        truth += [e.labels["incitement"] >= 0.5 for e in examples]
-        quick.append(ours[:, behaviour.INCITEMENT])
-        slow.append(exact[:, behaviour.INCITEMENT])
-    mean = np.concatenate(differences).mean(axis=0)
-    loss = evaluate.auc(np.asarray(truth), np.concatenate(slow)) - evaluate.auc(np.asarray(truth), np.concatenate(quick))
-    return Quantised(mean=dict(zip(CATEGORIES, mean.round(4).tolist(), strict=True)), auc_loss={"incitement": round(loss, 4)})
+    """What int8 changes, and what AUC it costs the heads that are judged there often enough."""
+    sets = {source: test[source] for source in ("elsewhere", "trial") if source in test}
+    exact = {f"test:{source}": evaluate.score_all(fp32, examples) for source, examples in sets.items()}
+    mean = np.concatenate([np.abs(slow - scored[key]) for key, slow in exact.items()]).mean(axis=0)
+    loss = {}
+    for category in CATEGORIES:
+        named = [(f"test:{source}", examples) for source, examples in sets.items()]
+        (labels, slow), (_, quick) = (evaluate.gather(category, named, scores) for scores in (exact, scored))
+        if FEWEST <= int((labels >= 0.5).sum()) < len(labels):
+            loss[category] = round(evaluate.auc(labels >= 0.5, slow) - evaluate.auc(labels >= 0.5, quick), 4)
+    return Quantised(mean=dict(zip(CATEGORIES, mean.round(4).tolist(), strict=True)), auc_loss=loss)

@@ -20,7 +20,8 @@ and what was tried, is in [model.md](model.md).
 ## What it sees
 
 `news comments`: the `valid` folds of two sets from Civil Comments. `other public`: those of the other sets. `authored`: ours, written to be mistaken, mostly
-in minimal pairs. `unseen topics`: ours, on topics that no training example has. Recall is the share of positives found where 1% and 5% of the negatives fire.
+in minimal pairs. `unseen`: ours too, but not even thresholds were chosen by them; of the topics of `unseen texts` half have since come up in other words in
+training examples, of those of `unseen topics` none. Recall is the share of positives found where 1% and 5% of the negatives fire.
 ECE: expected calibration error, 15 bins; `by chance`: what it would be on as many rows, on average, if every score were an exact probability.
 """
 LIMITS = """## Data and licences
@@ -118,7 +119,9 @@ def _behaviour(report: Report) -> str:
     parts = ["## By kind\n"]
     parts += [
         _kinds("Toxicity at 0.5 on functional examples", report.functional),
+        _kinds("The same on functional examples that nothing was chosen by", report.functional_unseen),
         _kinds("Harmless comments filed for incitement, by what they are", report.harmless),
+        _kinds("The same on comments that nothing was chosen by", report.harmless_unseen),
     ]
     if report.disguises:
         rows = [(name, *(f"{change[c]:.3f}" for c in ("incitement", "toxicity"))) for name, change in report.disguises.items()]
@@ -131,7 +134,7 @@ def _behaviour(report: Report) -> str:
         parts.append(f"Plain statements that name a group, filed for anything: {mean:.1%} on average over {len(shares)} groups; the most: {named}.\n")
     if report.quantised:
         rows = [(c, f"{v:.4f}", f"{report.quantised.auc_loss[c]:.4f}" if c in report.quantised.auc_loss else "–") for c, v in report.quantised.mean.items()]
-        parts.append("int8 against float32, unseen topics:\n\n" + _table(("category", "mean difference", "AUC lost"), rows))
+        parts.append("int8 against float32, on unseen examples:\n\n" + _table(("category", "mean difference", "AUC lost"), rows))
     return "\n".join(parts)
 
 

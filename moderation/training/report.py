@@ -64,7 +64,7 @@ class Groups(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quantised(msgspec.Struct, frozen=True, kw_only=True):
-    """int8 against float32, on the test set."""
+    """int8 against float32, on test sets."""
 
     mean: Mapping[str, float]  # category → mean |difference|
     auc_loss: Mapping[str, float]  # category → AUC in float32 minus AUC in int8
@@ -88,6 +88,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     groups: Groups | None = None
     functional: tuple[Kind, ...] = ()  # toxicity at 0.5 on our functional examples, by kind: first the toxic kinds
     harmless: tuple[Kind, ...] = ()  # incitement at its review threshold on our valid comments that do not incite, by exemption
+    functional_unseen: tuple[Kind, ...] = ()  # the same on test sets
+    harmless_unseen: tuple[Kind, ...] = ()
     facets: Mapping[str, float] = {}  # facet → share of our valid examples that it names right
     context: Mapping[str, float] = {}  # with and without title and parent, where these decide
     reread: float = 0.0  # share of news comments that would be read a second time if they had a context

@@ -18,7 +18,13 @@ def show(result: Report) -> None:
         console.print(f"minimal pairs told apart, {name}: {share:.3f}")
     for p in result.operating_points:
         console.print(f"{p.category} {p.action} = {p.threshold:.3f}: at most {p.false_alarms:.1%} of other news comments; recall {p.recall:.3f}")
-    for title, kinds in (("toxicity at 0.5 on functional examples", result.functional), ("harmless comments filed for incitement", result.harmless)):
+    by_kind = (
+        ("toxicity at 0.5 on functional examples", result.functional),
+        ("toxicity at 0.5 on unseen functional examples", result.functional_unseen),
+        ("harmless comments filed for incitement", result.harmless),
+        ("unseen harmless comments filed for incitement", result.harmless_unseen),
+    )
+    for title, kinds in by_kind:
         table = Table("kind", "rows", "flagged", title=title)
         for kind in kinds:
             table.add_row(kind.kind, str(kind.rows), f"{kind.flagged:.1%}")
