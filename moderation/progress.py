@@ -14,7 +14,9 @@ class Progress:
 
     @property
     def step(self) -> str:
-        """What is in hand, the latest begun; or idle."""
+        """What is in hand, or idle. Scoring before all else: whatever else is in hand then waits for it, or will be done without it."""
+        if "score" in self._steps:
+            return "score"
         return self._steps[-1] if self._steps else "idle"
 
     def advance(self) -> None:

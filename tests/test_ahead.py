@@ -7,6 +7,7 @@ import pytest
 
 from moderation.ahead import OneAhead
 from moderation.events import Scores
+from moderation.progress import Progress
 from moderation.review.memory import MemoryQueue
 from moderation.review.records import Change, Outcome
 from moderation.scoring.fake import FakeScorer
@@ -162,3 +163,11 @@ async def test_what_was_begun_and_is_not_asked_for_changes_nothing() -> None:
     await world.handler.handle([event(INCITING)])
     assert [d.comment_id for d in world.decisions()] == ["bad"]
     assert world.letters() == []
+
+
+def test_a_batch_that_waits_for_its_reading_is_at_scoring_whichever_began_first() -> None:
+    for steps in (("score", "file"), ("file", "score")):
+        progress = Progress()
+        with progress.doing(steps[0]), progress.doing(steps[1]):
+            assert progress.step == "score"
+        assert progress.step == "idle"
