@@ -2,10 +2,30 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+async def in_turn(
+    batches: AsyncIterator[Sequence[T]],
+    *,
+    begin: Callable[[Sequence[T]], None],
+    handle: Callable[[Sequence[T], Callable[[], None]], Awaitable[None]],
+    done: Callable[[Sequence[T]], None],
+) -> None:
+    """`begin`, `handle` and `done` for each batch, until there are no more or one of them raises.
+
+    `handle` calls what it is given once the next batch may be taken and begun; that one is handled when this is done.
+    """
+    ahead = OneAhead(batches, begin)
+    try:
+        while (batch := await ahead.next()) is not None:
+            await handle(batch, ahead.begin)
+            done(batch)
+    finally:
+        await ahead.close()
 
 
 class OneAhead(Generic[T]):

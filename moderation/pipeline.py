@@ -14,6 +14,7 @@ from moderation.metrics import Metrics
 from moderation.normalise import Normalised, normalise
 from moderation.policy.policy import Policy
 from moderation.policy.rules import decide
+from moderation.progress import Progress
 from moderation.review.queue import ReviewQueue
 from moderation.review.records import Change, Outcome
 from moderation.scoring.scorer import Context, Scorer
@@ -25,12 +26,15 @@ _Read = tuple[list[Scores], float]  # and the seconds it took
 class Pipeline:
     """Wired by bootstrap; used by the stream and by HTTP alike."""
 
-    def __init__(self, *, scorer: Scorer, policy: Policy, queue: ReviewQueue, metrics: Metrics, floors: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, *, scorer: Scorer, policy: Policy, queue: ReviewQueue, metrics: Metrics, progress: Progress, floors: Mapping[str, float] | None = None
+    ) -> None:
         """`floors` are the thresholds that the scorer's student, if it has one, learned to stay below."""
         self._scorer = scorer
         self._policy = policy
         self._queue = queue
         self._metrics = metrics
+        self._progress = progress
         self._floors = floors
         self._log = logger("pipeline")
         self._model = asyncio.Lock()  # it reads one batch at a time, and so the time it takes is that batch's
@@ -79,10 +83,11 @@ class Pipeline:
 
     async def _scores(self, comments: Sequence[Comment]) -> _Read:
         """What was begun for just this batch, once; else read now."""
-        if self._ahead and self._ahead[0] == list(comments):
-            (_, reading), self._ahead = self._ahead, None
-            return await reading
-        return await self._read(comments)
+        with self._progress.doing("score"):  # of the batch in hand: reading ahead is no step of it
+            if self._ahead and self._ahead[0] == list(comments):
+                (_, reading), self._ahead = self._ahead, None
+                return await reading
+            return await self._read(comments)
 
     async def _read(self, comments: Sequence[Comment]) -> _Read:
         """Scores for every comment; none for what holds nothing to read."""

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import faust
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
-from moderation.ahead import OneAhead
+from moderation.ahead import in_turn
 from moderation.batch import BatchHandler
 from moderation.broker.cluster import Cluster
 from moderation.broker.message import Message, received
@@ -129,21 +129,24 @@ def _attach(app: faust.App, handler: BatchHandler, health: Health, positions: Po
     """The one agent."""
     channel = app.topic(topic, value_serializer="raw", key_serializer="raw")
 
+    def acknowledge(events: Sequence[Any]) -> None:
+        for event in events:
+            event.ack()
+            positions.acknowledge(event.message.partition, event.message.offset)
+
     @app.agent(channel, concurrency=1)
     async def comments(stream: Any) -> None:
-        batches = OneAhead(stream.noack().noack_take(batch_size, within=batch_wait), lambda events: handler.begin(_messages(events)))
         try:
-            while (events := await batches.next()) is not None:
-                await handler.handle(_messages(events), on_read=batches.begin)
-                for event in events:
-                    event.ack()
-                    positions.acknowledge(event.message.partition, event.message.offset)
+            await in_turn(
+                stream.noack().noack_take(batch_size, within=batch_wait),
+                begin=lambda events: handler.begin(_messages(events)),
+                handle=lambda events, on_read: handler.handle(_messages(events), on_read),
+                done=acknowledge,
+            )
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  # the one broad except, at the batch edge
             _give_up(error)
-        finally:
-            await batches.close()
 
     @app.on_partitions_assigned.connect  # type: ignore[arg-type]  # mode types the sender away
     async def assigned(_app: Any, partitions: Any, **_: Any) -> None:

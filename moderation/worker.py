@@ -47,7 +47,7 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
         logger("worker").info("metrics", url=f"{url}/metrics")
         policy, reference = make_policy(settings), make_reference_of(settings)
         student = make_student(settings, policy)
-        scorer = ProbedScorer(scorer_of(settings, progress.advance), metrics=metrics, health=health, progress=progress)
+        scorer = ProbedScorer(scorer_of(settings, progress.advance), metrics=metrics, health=health)
         health.set("model", True)
         metrics.dependency_up.labels("model").set(1)
         cluster = make_cluster(settings)
@@ -81,6 +81,7 @@ async def work(settings: Settings, scorer_of: Callable[[Settings, Callable[[], N
                 policy=policy,
                 queue=queue,
                 metrics=metrics,
+                progress=progress,
                 floors=student.card.floors if student else None,
             ),
             publisher=decisions,

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from moderation.ahead import OneAhead
+from moderation.ahead import OneAhead, in_turn
+from moderation.broker.message import Message
 from moderation.events import Scores
-from moderation.progress import Progress
 from moderation.review.memory import MemoryQueue
 from moderation.review.records import Change, Outcome
 from moderation.scoring.fake import FakeScorer
+from moderation.scoring.probed import HARMLESS as HARMLESS_TEXT
 from moderation.scoring.scorer import Context
 from tests.makers import POLICY
 from tests.test_batch import HARMLESS, INCITING, World, event
@@ -121,22 +122,27 @@ async def test_a_batch_is_read_once_while_the_one_before_is_filed_and_filed_afte
 
 
 async def test_a_text_refused_ahead_of_its_turn_is_a_dead_letter_in_its_turn() -> None:
-    world = World()
+    scorer = Asked()
+    world = World(scorer=scorer)
     batch = [event({"comment_id": "x", "text": "fake:refuse"}, 1), event(HARMLESS, 2)]
     world.handler.begin(batch)
     await settled()
+    together = ["fake:refuse", "hello"]
+    assert scorer.calls == [together, [HARMLESS_TEXT]]
     assert world.letters() == []
     await world.handler.handle(batch)
+    assert scorer.calls.count(together) == 1  # what came of it is known; then one by one
     assert [m.headers["source_offset"] for m in world.letters()] == [b"1"]
     assert [d.comment_id for d in world.decisions()] == ["good"]
 
 
 async def test_a_model_found_broken_ahead_is_waited_for_in_the_batchs_turn() -> None:
     world = World(content='when_unscored = "wait"\n' + POLICY)
+    world.metrics.dependency_up.labels("model").set(1)
     world.scorer.broken = True
     world.handler.begin([event(HARMLESS)])
     await settled()
-    assert world.health.missing() == ["model", "redis", "kafka"]
+    assert world.sample("moderation_dependency_up", dependency="model") == 0
 
     def mended() -> None:
         world.scorer.broken = False
@@ -165,9 +171,40 @@ async def test_what_was_begun_and_is_not_asked_for_changes_nothing() -> None:
     assert world.letters() == []
 
 
-def test_a_batch_that_waits_for_its_reading_is_at_scoring_whichever_began_first() -> None:
-    for steps in (("score", "file"), ("file", "score")):
-        progress = Progress()
-        with progress.doing(steps[0]), progress.doing(steps[1]):
-            assert progress.step == "score"
-        assert progress.step == "idle"
+async def test_the_stream_reads_the_next_batch_while_one_is_filed_and_acknowledges_each_in_its_turn() -> None:
+    async def batches() -> AsyncIterator[Sequence[Message]]:
+        for batch in ([event(HARMLESS, 1)], [event(INCITING, 2)], [event(HARMLESS, 3)]):
+            yield batch
+
+    scorer, queue = Asked(), Slow()
+    world = World(scorer=scorer, queue=queue)
+    acknowledged: list[int] = []
+    working = asyncio.create_task(
+        in_turn(batches(), begin=world.handler.begin, handle=world.handler.handle, done=lambda batch: acknowledged.extend(m.offset for m in batch))
+    )
+    await queue.asked.wait()
+    await settled()
+    assert scorer.calls == [["hello"], ["fake:incitement=0.9"]]  # and not the third
+    assert (acknowledged, world.progress.step) == ([], "file")
+    queue.let.set()
+    await working
+    assert acknowledged == [1, 2, 3]
+    assert [d.comment_id for d in world.decisions()] == ["good", "bad", "good"]
+
+
+async def test_a_batch_that_waits_for_what_was_begun_ahead_is_at_scoring() -> None:
+    class Stuck(FakeScorer):
+        async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    world = World(scorer=Stuck())
+    world.handler.begin([event(HARMLESS)])
+    await settled()
+    assert world.progress.step == "idle"
+    handling = asyncio.create_task(world.handler.handle([event(HARMLESS)]))
+    await settled()
+    assert world.progress.step == "score"
+    handling.cancel()
+    await asyncio.wait([handling])
+    assert world.progress.step == "idle"

@@ -78,10 +78,11 @@ class World:
         self.on_pause: Callable[[], None] = lambda: None
         self.handler = BatchHandler(
             pipeline=Pipeline(
-                scorer=ProbedScorer(self.scorer, metrics=self.metrics, health=self.health, progress=self.progress),
+                scorer=ProbedScorer(self.scorer, metrics=self.metrics, health=self.health),
                 policy=policy(content),
                 queue=self.queue,
                 metrics=self.metrics,
+                progress=self.progress,
             ),
             publisher=self.publisher,
             metrics=self.metrics,

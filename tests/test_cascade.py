@@ -18,6 +18,7 @@ from moderation.metrics import Metrics
 from moderation.normalise import normalise
 from moderation.pipeline import Pipeline
 from moderation.policy.policy import load_policy, parse_policy
+from moderation.progress import Progress
 from moderation.review.memory import MemoryQueue
 from moderation.scoring.cascade import CascadeScorer
 from moderation.scoring.fake import FakeScorer
@@ -158,7 +159,9 @@ def test_what_the_policy_acts_on_and_the_student_has_no_threshold_of_is_read_who
 @pytest.mark.parametrize("floors", [FLOORS, None])
 async def test_a_decision_says_what_was_settled_and_a_strict_section_is_read(floors: dict[str, float] | None) -> None:
     scorer, reader = cascade()
-    lines = Pipeline(scorer=scorer, policy=parse_policy(POLICY.format(cascade="true")), queue=MemoryQueue(), metrics=Metrics(), floors=floors)
+    lines = Pipeline(
+        scorer=scorer, policy=parse_policy(POLICY.format(cascade="true")), queue=MemoryQueue(), metrics=Metrics(), progress=Progress(), floors=floors
+    )
     first, second, third = await lines.run([comment("a", "fine a"), comment("b", "fine b", section="kids"), comment("c", "fine c", section="lower")])
     assert first.settled
     # Without floors the pipeline knows of no student, and marks nothing as thorough.

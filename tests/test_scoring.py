@@ -13,7 +13,6 @@ from moderation.errors import ConfigurationError, ScorerUnavailable, ScoringErro
 from moderation.events import CATEGORIES
 from moderation.health import Health
 from moderation.metrics import Metrics
-from moderation.progress import Progress
 from moderation.scoring.fake import FakeScorer
 from moderation.scoring.onnx import OnnxScorer
 from moderation.scoring.probed import ProbedScorer
@@ -52,7 +51,7 @@ async def test_the_fake_scorer_scores_as_it_is_told() -> None:
 @pytest.fixture
 def probed() -> tuple[ProbedScorer, FakeScorer, Health, Metrics]:
     inside, health, metrics = FakeScorer(), Health("model"), Metrics()
-    return ProbedScorer(inside, metrics=metrics, health=health, progress=Progress()), inside, health, metrics
+    return ProbedScorer(inside, metrics=metrics, health=health), inside, health, metrics
 
 
 async def test_a_text_that_is_refused_by_a_working_model_is_at_fault(probed: tuple[ProbedScorer, FakeScorer, Health, Metrics]) -> None:

@@ -51,7 +51,7 @@ def train(
     config: Config = None,
     threads: Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0 means one per core.")] = 0,
 ) -> None:
-    """Train the model from the documented sources. Takes two to three hours on two cores with AMX, several times that without. Needs the train extra."""
+    """Train the model from the documented sources. Takes some two hours on two cores with AMX, several times that without. Needs the train extra."""
     with _extra("train"):
         from moderation.training.run import run  # PyTorch is an extra
     run(config or seed("training.toml"), data, out, threads)

@@ -6,7 +6,6 @@ from moderation.errors import ScorerUnavailable, ScoringError
 from moderation.events import Scores
 from moderation.health import Health
 from moderation.metrics import Metrics
-from moderation.progress import Progress
 from moderation.scoring.scorer import Context, ModelInfo, Scorer
 
 HARMLESS = "Thank you, and good morning."
@@ -15,11 +14,10 @@ HARMLESS = "Thank you, and good morning."
 class ProbedScorer:
     """A Scorer around another. After a refusal it tries a harmless text: when that works, the texts were at fault."""
 
-    def __init__(self, scorer: Scorer, *, metrics: Metrics, health: Health, progress: Progress) -> None:
+    def __init__(self, scorer: Scorer, *, metrics: Metrics, health: Health) -> None:
         self._scorer = scorer
         self._metrics = metrics
         self._health = health
-        self._progress = progress
 
     @property
     def info(self) -> ModelInfo:
@@ -28,8 +26,7 @@ class ProbedScorer:
     async def score(self, texts: Sequence[str], contexts: Sequence[Context] = ()) -> list[Scores]:
         """As the scorer inside. Raises ScoringError when these texts are refused, ScorerUnavailable when any text would be."""
         try:
-            with self._progress.doing("score"):
-                found = await self._scorer.score(texts, contexts)
+            found = await self._scorer.score(texts, contexts)
         except ScoringError as error:
             try:
                 await self._scorer.score([HARMLESS])

@@ -128,9 +128,8 @@ def _against(fp32: OnnxScorer, test: Mapping[str, Sequence[Example]], scored: Ma
     sets = {source: test[source] for source in ("elsewhere", "trial") if source in test}
     exact = {f"test:{source}": evaluate.score_all(fp32, examples) for source, examples in sets.items()}
     mean = np.concatenate([np.abs(slow - scored[key]) for key, slow in exact.items()]).mean(axis=0)
-    loss = {}
+    loss, named = {}, [(f"test:{source}", examples) for source, examples in sets.items()]
     for category in CATEGORIES:
-        named = [(f"test:{source}", examples) for source, examples in sets.items()]
         (labels, slow), (_, quick) = (evaluate.gather(category, named, scores) for scores in (exact, scored))
         if FEWEST <= int((labels >= 0.5).sum()) < len(labels):
             loss[category] = round(evaluate.auc(labels >= 0.5, slow) - evaluate.auc(labels >= 0.5, quick), 4)
