@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import onnxruntime
+
+from moderation.scoring.sessions import open_session
 
 ROWS = 1024  # tokens a multiplication, about what a run of the model has
 SECONDS = 2.0
@@ -46,9 +47,7 @@ def _rate(depth: int, width: int, threads: int) -> float:
     out = helper.make_tensor_value_info("y", TensorProto.INT32, [ROWS, width])
     model = helper.make_model(helper.make_graph([node], "gemm", [into], [out], [weight]), opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or os.cpu_count() or 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = open_session(model.SerializeToString(), threads or os.cpu_count() or 1)
     x = dice.integers(0, 255, (ROWS, depth), np.uint8)
     taken: list[float] = []
     while sum(taken) < SECONDS:

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
-import onnxruntime
 from tokenizers import Tokenizer
 
 from moderation.errors import ConfigurationError, ScoringError
@@ -25,6 +24,7 @@ from moderation.scoring.context import ROOM, with_context
 from moderation.scoring.reading import facets_of, reread
 from moderation.scoring.runs import Array, Runs
 from moderation.scoring.scorer import Context, ModelInfo
+from moderation.scoring.sessions import open_session
 
 BUILTIN = Path(__file__).parent / "model"
 OVERLAP = 32
@@ -41,7 +41,7 @@ class OnnxScorer:
         try:
             card = msgspec.json.decode((folder / "model.json").read_bytes(), type=ModelCard)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            session = onnxruntime.InferenceSession(str(folder / "model.onnx"), _options(), providers=["CPUExecutionProvider"])
+            session = open_session(str(folder / "model.onnx"))  # one thread: runs.py runs several at a time
         except Exception as error:  # onnxruntime and tokenizers raise bare Exceptions for a missing or broken file
             raise ConfigurationError(f"MODERATION_MODEL: {folder} holds no model that loads ({type(error).__name__})") from error
         self._tokenizer.no_padding()
@@ -147,14 +147,6 @@ def _info(card: ModelCard, folder: Path) -> ModelInfo:
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     ref = ModelRef(id=card.id, version=card.version)
     return ModelInfo(ref=ref, categories=card.categories, max_tokens=card.max_tokens, parameters=card.parameters, bytes=size, notes=card.notes)
-
-
-def _options() -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # runs.py runs several at a time
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return options
 
 
 def _special_ends(tokenizer: Tokenizer) -> tuple[int, int]:

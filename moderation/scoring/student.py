@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import onnxruntime
 from tokenizers import Tokenizer
 
 from moderation.errors import ConfigurationError, ScoringError
 from moderation.events import ModelRef
 from moderation.scoring.runs import Array
+from moderation.scoring.sessions import open_session
 
 GRAPH, CARD = "student.onnx", "student.json"
 LONGEST = 256  # tokens; a longer text is the encoder's
@@ -49,11 +49,7 @@ class Student:
         try:
             self.card = msgspec.json.decode((folder / CARD).read_bytes(), type=StudentCard)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = threads or os.cpu_count() or 1
-            options.log_severity_level = 3
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self._session = onnxruntime.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
+            self._session = open_session(str(folder / GRAPH), threads or os.cpu_count() or 1, spinning=False)
         except Exception as error:  # the libraries raise bare Exceptions for a missing or broken file
             raise ConfigurationError(f"policy: cascade: {folder} holds no student that loads ({type(error).__name__})") from error
         self._tokenizer.no_padding()

@@ -4,6 +4,7 @@ The facets' own rows of the head learned little in a few late phases, with hardl
 features hold.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnx import TensorProto, helper
 from tokenizers import Tokenizer
@@ -20,6 +20,7 @@ from torch.nn import functional
 from moderation.events import FACETS
 from moderation.scoring.card import ModelCard
 from moderation.scoring.runs import batches
+from moderation.scoring.sessions import open_session
 from moderation.training.data import Example
 from moderation.training.rounding import Array
 
@@ -45,7 +46,7 @@ def features(folder: Path, texts: Sequence[str], on_progress: Callable[[int], No
     beside = folder / "features.onnx"  # the weights are found beside it
     onnx.save(model, str(beside))
     try:
-        session = onnxruntime.InferenceSession(str(beside), providers=["CPUExecutionProvider"])
+        session = open_session(str(beside), os.cpu_count() or 1)
     finally:
         beside.unlink()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
