@@ -16,7 +16,7 @@ DEPTH = 64
 
 def _product(domain: str, kind: str) -> bytes:
     """uint8 (1, DEPTH) by int8 (DEPTH, 16), all of it 127: a pair of products is more than 16 bits hold."""
-    weights = {"w": np.full((DEPTH, 16), 127, np.int8)}
+    weights: dict[str, np.ndarray[Any, Any]] = {"w": np.full((DEPTH, 16), 127, np.int8)}
     inputs, out = ["x", "w"], TensorProto.INT32
     if domain:
         weights |= {"step": np.asarray(1, np.float32), "scale": np.ones(16, np.float32), "zero": np.asarray(0, np.uint8)}

@@ -243,6 +243,48 @@ def test_a_run_trains_with_the_dropout_of_its_phase(base: Path, tmp_path: Path, 
     assert seen == {0.07}
 
 
+def test_the_layers_above_read_what_the_whole_model_would(base: Path) -> None:
+    import torch
+
+    from moderation.training.lower import above
+    from moderation.training.train import encode, start_from
+
+    model, tokenizer = start_from(base)
+    model.eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "LayerNorm.weight" in name:
+                parameter.fill_(1.0)  # texts differ more
+    ids = encode(tokenizer, [*examples()[:3], Example("l", TEXTS[2], {}, {}, "train", "t")], 32)
+    padded = tokenizer.pad({"input_ids": ids}, return_tensors="pt")
+    with torch.no_grad():
+        whole = model(**padded).logits
+        before = list(model.state_dict())
+        with above(model, 1) as lower:
+            assert lower is not None
+            assert len(list(model.state_dict())) < len(before)
+            for _ in range(2):  # computed, then kept
+                found = model(inputs_embeds=lower.states(ids, padded, model), attention_mask=padded["attention_mask"]).logits
+                assert torch.allclose(found, whole, atol=2e-3)
+    assert list(model.state_dict()) == before
+    assert float(whole.std(dim=0).max()) > 0.02  # the texts do differ
+
+
+def test_frozen_layers_stay_and_those_above_learn(base: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    from moderation.training.train import train
+
+    phase = Phase(name="p", source=(), learning_rate=1e-3, max_tokens=16, most=16, frozen_layers=1, average=2)
+    train(base, [examples()] * 2, phase, tmp_path / "run", seed=1)
+    before, after = load_file(base / "model.safetensors"), load_file(tmp_path / "run" / "model.safetensors")
+    changed = {name for name in before if "classifier" not in name and not torch.equal(before[name], after[name])}
+    assert set(before) == set(after)
+    assert any(".layer.1." in name for name in changed)
+    assert not [name for name in changed if ".layer.1." not in name and "pooler" not in name]
+
+
 def test_heads_learn_at_their_own_rate_and_dropout_spares_them(base: Path) -> None:
     import torch
 

@@ -20,6 +20,7 @@ from moderation.scoring.context import with_context
 from moderation.training.augment import varied
 from moderation.training.data import Example, batches
 from moderation.training.heads import NAMES, loss
+from moderation.training.lower import Lower, above, freeze
 from moderation.training.recipe import Phase
 
 # Without instructions for it, bfloat16 is some four times slower than float32.
@@ -44,33 +45,34 @@ def train(base: Path, epochs: Sequence[Sequence[Example]], phase: Phase, out: Pa
     model, tokenizer = start_from(base)
     examples = [e for number, epoch in enumerate(epochs) for e in varied(epoch, phase, seed + number)]
     encoded = encode(tokenizer, examples, phase.max_tokens)
-    _freeze(model, phase.frozen_layers)
+    freeze(model, phase.frozen_layers)
     _drop(model, phase.dropout)
     plan = list(_plan(epochs, [len(ids) for ids in encoded], phase, seed))
     optimiser = torch.optim.AdamW(_groups(model, phase), lr=phase.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, len(plan), phase.warmup))
     mean = _Mean(len(plan), phase.average)
-    first = _resume(out, model, optimiser, schedule, mean)
-    model.train()
-    running, began = math.nan, time.monotonic()
-    with (out / "log.jsonl").open("a", encoding="utf-8") as log, _bar(phase.name, len(plan), first) as advance:
-        for step in range(first, len(plan)):
-            indices = plan[step]
-            now = loss(_logits(model, tokenizer, [encoded[i] for i in indices]), [examples[i] for i in indices], phase)
-            now.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            optimiser.zero_grad(set_to_none=True)
-            running = now.item() if math.isnan(running) else 0.98 * running + 0.02 * now.item()
-            advance(f"loss {running:.4f}")
-            if (step + 1) % 25 == 0:
-                log.write(json.dumps({"step": step + 1, "of": len(plan), "loss": round(running, 5), "seconds": round(time.monotonic() - began)}) + "\n")
-                log.flush()
-            mean.after(step + 1, model)
-            if (step + 1) % phase.checkpoint_every == 0:
-                _checkpoint(out, model, optimiser, schedule, step + 1, mean)
-    mean.into(model)
+    with above(model, phase.frozen_layers) as lower:
+        first = _resume(out, model, optimiser, schedule, mean)
+        model.train()
+        running, began = math.nan, time.monotonic()
+        with (out / "log.jsonl").open("a", encoding="utf-8") as log, _bar(phase.name, len(plan), first) as advance:
+            for step in range(first, len(plan)):
+                indices = plan[step]
+                now = loss(_logits(model, lower, tokenizer, [encoded[i] for i in indices]), [examples[i] for i in indices], phase)
+                now.backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimiser.step()
+                schedule.step()
+                optimiser.zero_grad(set_to_none=True)
+                running = now.item() if math.isnan(running) else 0.98 * running + 0.02 * now.item()
+                advance(f"loss {running:.4f}")
+                if (step + 1) % 25 == 0:
+                    log.write(json.dumps({"step": step + 1, "of": len(plan), "loss": round(running, 5), "seconds": round(time.monotonic() - began)}) + "\n")
+                    log.flush()
+                mean.after(step + 1, model)
+                if (step + 1) % phase.checkpoint_every == 0:
+                    _checkpoint(out, model, optimiser, schedule, step + 1, mean)
+        mean.into(model)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     (out / "checkpoint.pt").unlink(missing_ok=True)
@@ -99,10 +101,11 @@ def encode(tokenizer: Any, examples: Sequence[Example], max_tokens: int) -> list
     return [with_context(text[: max_tokens - 2], title, parent, ends) for text, title, parent in zip(texts, titles, parents, strict=True)]
 
 
-def _logits(model: Any, tokenizer: Any, ids: list[list[int]]) -> torch.Tensor:
+def _logits(model: Any, lower: Lower | None, tokenizer: Any, ids: list[list[int]]) -> torch.Tensor:
     padded = tokenizer.pad({"input_ids": ids}, return_tensors="pt")
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_BFLOAT16):
-        logits = model(input_ids=padded["input_ids"], attention_mask=padded["attention_mask"]).logits
+        read = {"inputs_embeds": lower.states(ids, padded, model)} if lower else {"input_ids": padded["input_ids"]}
+        logits = model(**read, attention_mask=padded["attention_mask"]).logits
     return logits.float()
 
 
@@ -134,15 +137,6 @@ def _keep_heads(old: Any, new: Any) -> None:
         with torch.no_grad():
             after[: len(before)] = before
             new.get_parameter(bias)[: len(before)] = old.get_parameter(bias)
-
-
-def _freeze(model: Any, layers: int) -> None:
-    """Leave the embeddings and the lowest layers as they are: less to compute, and less to forget in a phase on few examples."""
-    if layers:
-        lowest = tuple(f".layer.{i}." for i in range(layers))
-        for name, parameter in model.named_parameters():
-            if ".embeddings." in name or any(part in name for part in lowest):
-                parameter.requires_grad = False
 
 
 def _drop(model: Any, share: float) -> None:
