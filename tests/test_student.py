@@ -1,14 +1,17 @@
 """A student learns from what the encoder says, and its ONNX file says what PyTorch says."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
+from typer.testing import CliRunner
 
+from moderation.cli import app
 from moderation.events import CATEGORIES, ModelRef
-from moderation.scoring.onnx import BUILTIN
+from moderation.scoring.onnx import BUILTIN, OnnxScorer
 from moderation.scoring.student import CARD, GRAPH, LONGEST, Student, StudentCard
 from moderation.training.data import Example
 
@@ -96,3 +99,37 @@ def test_what_the_model_said_is_kept_and_not_asked_again(tmp_path: Path) -> None
         assert found.shape == (2, len(CATEGORIES))
     assert asked == [2, 1]
     assert len(key("a")) == 16
+
+
+def test_a_new_model_takes_over_the_student_of_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --keep the network stays, the threshold is of the new model's own readings, and the card says whose student it was."""
+    from moderation.training import lessons as of
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for path in BUILTIN.iterdir():
+        if path.name != CARD:
+            (folder / path.name).symlink_to(path)
+    before = msgspec.json.decode((BUILTIN / CARD).read_bytes(), type=StudentCard)
+    last = ModelRef(id="moderation", version="of before")
+    (folder / CARD).write_bytes(msgspec.json.encode(msgspec.structs.replace(before, model=last, taught_by=None, threshold=0.5)))
+    examples = [Example(f"{fold}{n}", f"{fold} {n} {text}", {}, {}, fold, "s") for fold in ("train", "valid") for n, (text, _) in enumerate(lessons() * 4)]
+    asked: list[str] = []
+
+    def said(_: object, __: object, texts: list[str], ___: object) -> np.ndarray[Any, np.dtype[np.float32]]:
+        asked.extend(texts)
+        scores = np.full((len(texts), len(CATEGORIES)), 0.001, np.float32)
+        scores[["bomb" in text for text in texts], CATEGORIES.index("incitement")] = 0.99
+        return scores
+
+    monkeypatch.setattr(of, "chosen", lambda *_: examples)
+    monkeypatch.setattr(of.Said, "of", said)
+    result = CliRunner().invoke(app, ["model", "student", "--data", str(tmp_path), "--model", str(folder), "--keep"])
+    assert result.exit_code == 0, result.output
+    assert asked == [e.text for e in examples if e.fold == "valid"]
+    after = msgspec.json.decode((folder / CARD).read_bytes(), type=StudentCard)
+    assert (folder / GRAPH).is_symlink()
+    assert (after.model.version, after.taught_by) == (OnnxScorer(BUILTIN).info.ref.version, last)
+    assert after.threshold != 0.5
+    assert sum(f.comments for f in after.found) < len(asked)
+    assert sum(f.missed for f in after.found) <= 0.02 * sum(f.filed for f in after.found)

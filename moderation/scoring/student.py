@@ -35,10 +35,11 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 class StudentCard(msgspec.Struct, frozen=True, kw_only=True):
     """student.json."""
 
-    model: ModelRef  # the encoder it learned from, and may stand in for
+    model: ModelRef  # the encoder it may stand in for
     floors: Mapping[str, float]  # the policy's thresholds it learned to stay below; it is of no use to a lower one
     threshold: float  # of the risk: what is below is settled
     pad: int
+    taught_by: ModelRef | None = None  # the encoder it learned from, where that is another
     found: tuple[Found, ...] = ()  # on the half of the valid fold that the threshold was not chosen on
 
 
