@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress
 
 from moderation.events import CATEGORIES
 from moderation.scoring.onnx import BUILTIN, OnnxScorer
@@ -59,7 +60,10 @@ def taught(rows: list[list[Example]], teacher: Scorer, share: float = 1.0) -> li
     Without them a phase that judges one head drags the others along with it.
     """
     unique = [e for e in {e.id: e for epoch in rows for e in epoch}.values() if not set(TAUGHT) <= set(e.labels) and random.Random(e.id).random() < share]
-    scores = dict(zip((e.id for e in unique), evaluate.score_all(teacher, unique), strict=True))
+    with Progress() as progress:
+        task = progress.add_task("the teacher reads", total=len(unique))
+        answers = evaluate.score_all(teacher, unique, lambda count: progress.advance(task, count))
+    scores = dict(zip((e.id for e in unique), answers, strict=True))
     return [[_filled(e, scores[e.id]) if e.id in scores else e for e in epoch] for epoch in rows]
 
 
