@@ -200,6 +200,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(base: Path, tmp_path: Path) -> N
     import torch
 
     from moderation.training import train as training
+    from moderation.training.resume import Mean, resume, save
 
     model, _ = training.start_from(base)
     phase = Phase(name="tiny", source=())
@@ -207,10 +208,10 @@ def test_a_stopped_run_goes_on_where_it_stopped(base: Path, tmp_path: Path) -> N
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda _: 1.0)
     with torch.no_grad():
         model.classifier.bias.fill_(3.0) if hasattr(model.classifier, "bias") else model.classifier.out_proj.bias.fill_(3.0)
-    training._checkpoint(tmp_path, model, optimiser, schedule, 17, training._Mean(20, 0))
+    save(tmp_path, model, optimiser, schedule, 17, Mean(20, 0))
     fresh, _ = training.start_from(base)
     again = torch.optim.AdamW(training._groups(fresh, phase))
-    assert training._resume(tmp_path, fresh, again, torch.optim.lr_scheduler.LambdaLR(again, lambda _: 1.0), training._Mean(20, 0)) == 17
+    assert resume(tmp_path, fresh, again, torch.optim.lr_scheduler.LambdaLR(again, lambda _: 1.0), Mean(20, 0)) == 17
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), fresh.state_dict().values(), strict=True))
 
 
@@ -341,10 +342,10 @@ def test_a_facet_moves_the_loss_only_where_a_person_could_tell() -> None:
 def test_the_averaged_weights_are_the_mean_of_those_at_even_steps() -> None:
     import torch
 
-    from moderation.training.train import _Mean
+    from moderation.training.resume import Mean
 
     model = torch.nn.Linear(1, 1, bias=False)
-    mean = _Mean(steps=9, count=3)  # after steps 7, 8 and 9
+    mean = Mean(steps=9, count=3)  # after steps 7, 8 and 9
     for step in range(1, 10):
         with torch.no_grad():
             model.weight.fill_(float(step))

@@ -7,7 +7,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from moderation.training.data import Example, batches
 from moderation.training.heads import NAMES, loss
 from moderation.training.lower import Lower, above, freeze
 from moderation.training.recipe import Phase
+from moderation.training.resume import Mean, resume, save
 
 # Without instructions for it, bfloat16 is some four times slower than float32.
 _BFLOAT16 = bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
@@ -50,9 +51,9 @@ def train(base: Path, epochs: Sequence[Sequence[Example]], phase: Phase, out: Pa
     plan = list(_plan(epochs, [len(ids) for ids in encoded], phase, seed))
     optimiser = torch.optim.AdamW(_groups(model, phase), lr=phase.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, len(plan), phase.warmup))
-    mean = _Mean(len(plan), phase.average)
+    mean = Mean(len(plan), phase.average)
     with above(model, phase.frozen_layers) as lower:
-        first = _resume(out, model, optimiser, schedule, mean)
+        first = resume(out, model, optimiser, schedule, mean)
         model.train()
         running, began = math.nan, time.monotonic()
         with (out / "log.jsonl").open("a", encoding="utf-8") as log, _bar(phase.name, len(plan), first) as advance:
@@ -71,7 +72,7 @@ def train(base: Path, epochs: Sequence[Sequence[Example]], phase: Phase, out: Pa
                     log.flush()
                 mean.after(step + 1, model)
                 if (step + 1) % phase.checkpoint_every == 0:
-                    _checkpoint(out, model, optimiser, schedule, step + 1, mean)
+                    save(out, model, optimiser, schedule, step + 1, mean)
         mean.into(model)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
@@ -109,25 +110,6 @@ def _logits(model: Any, lower: Lower | None, tokenizer: Any, ids: list[list[int]
     return logits.float()
 
 
-class _Mean:
-    """The mean of the weights at `count` even steps of the last third: steadier than the last ones alone."""
-
-    def __init__(self, steps: int, count: int) -> None:
-        self._at = {round(steps - k * steps / 3 / count) for k in range(count)} if count else set()
-        self.taken = 0
-        self.sums: dict[str, torch.Tensor] = {}
-
-    def after(self, step: int, model: Any) -> None:
-        if step in self._at:
-            self.taken += 1
-            for name, value in model.state_dict().items():
-                self.sums[name] = self.sums[name] + value.float() if name in self.sums else value.float().clone()
-
-    def into(self, model: Any) -> None:
-        if self.taken:
-            model.load_state_dict({name: (total / self.taken).to(model.state_dict()[name].dtype) for name, total in self.sums.items()})
-
-
 def _keep_heads(old: Any, new: Any) -> None:
     """A base with fewer heads keeps those it has."""
     last = next(name for name, _ in reversed(list(new.named_parameters())) if name.endswith("weight"))
@@ -163,26 +145,6 @@ def _rate(step: int, steps: int, warmup: float) -> float:
     """Linear up, linear down."""
     rise = max(1, round(steps * warmup))
     return (step + 1) / rise if step < rise else max(0.0, (steps - step) / max(1, steps - rise))
-
-
-def _checkpoint(out: Path, model: Any, optimiser: Any, schedule: Any, step: int, mean: _Mean) -> None:
-    fresh = out / "checkpoint.new"
-    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(), "step": step}
-    torch.save({**state, "sums": mean.sums, "taken": mean.taken}, fresh)
-    fresh.replace(out / "checkpoint.pt")
-
-
-def _resume(out: Path, model: Any, optimiser: Any, schedule: Any, mean: _Mean) -> int:
-    out.mkdir(parents=True, exist_ok=True)
-    saved = out / "checkpoint.pt"
-    if not saved.exists():
-        return 0
-    state: Mapping[str, Any] = torch.load(saved, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    schedule.load_state_dict(state["schedule"])
-    mean.sums, mean.taken = state["sums"], state["taken"]
-    return int(state["step"])
 
 
 @contextmanager
