@@ -13,7 +13,7 @@ def open_session(model: str | bytes, threads: int = 1, *, spinning: bool = True)
     """The ONNX model at a path or in bytes, on the CPU. `spinning`: threads that wait do so busily, which is quicker where they are alone.
 
     x86-64 processors without VNNI add pairs of uint8 × int8 products in 16 bits, which saturate: on one of them the shipped model's scores were wrong
-    by 0.01 on average and by up to 0.1. There onnxruntime is told to multiply in the slower, exact way. Raises what onnxruntime raises.
+    by 0.005 on average and by up to 0.1. There onnxruntime is told to multiply in the slower, exact way. Raises what onnxruntime raises.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
