@@ -20,7 +20,7 @@ from moderation.web.reasons import HINTS, REASONS
 from moderation.web.shown import graphic, link
 from moderation.web.view import View
 from tests.makers import comment, decision, filing, policy
-from tests.webbing import Web, web_app
+from tests.webbing import PASSWORD, Web, web_app
 
 HTML = {"accept": "text/html"}
 
@@ -177,6 +177,23 @@ async def test_colleagues_are_told_names_and_machines_are_not(web: Web) -> None:
     for path in ("/queue", "/comment?comment_id=c1"):
         assert "anna" in (await ben.get(path, headers=HTML)).text
         assert "anna" not in (await machine.get(path, headers=HTML)).text
+
+
+async def test_a_comment_is_handed_on_to_those_who_may_decide_it(web: Web) -> None:
+    await web.queue.apply([filing("c1")])
+    anna = await web.browser(Role.MODERATOR, "anna")
+    alone = (await anna.get("/comment?comment_id=c1", headers=HTML)).text
+    assert "Hand on" not in alone
+    ben, dora = await web.login.add("ben", Role.MODERATOR, PASSWORD), await web.login.add("dora", Role.MODERATOR, PASSWORD)
+    carol = await web.login.add("carol", Role.LEAD, PASSWORD)
+    await web.login.disable(dora.id)
+    offered = (await anna.get("/comment?comment_id=c1", headers=HTML)).text
+    assert [name in offered for name in (ben.id, carol.id, dora.id)] == [True, True, False]
+    lead = await web.browser(Role.LEAD, "eve")
+    claim = (await lead.post("/api/v1/claim", json={})).json()[0]
+    await lead.post("/api/v1/escalate", json={"comment_id": "c1", "version": claim["version"]})
+    escalated = (await lead.get("/comment?comment_id=c1", headers=HTML)).text
+    assert [name in escalated for name in (ben.id, carol.id)] == [False, True]
 
 
 async def test_the_next_comment_needs_the_forms_csrf_field(web: Web) -> None:

@@ -124,6 +124,29 @@ def test_a_decision_is_taken_back(app: Served, context: BrowserContext) -> None:
     assert state(app, "c2") == ("ready", "")
 
 
+def test_a_comment_is_handed_on_and_is_the_colleagues_next(app: Served, context: BrowserContext, other: BrowserContext) -> None:
+    file(app, filing("c1", priority=0.9, text="words 1"), filing("c2", priority=0.95, text="words 2"), filing("c3", priority=0.97, text="words 3"))
+    for name, role in (("anna", Role.MODERATOR), ("ben", Role.MODERATOR), ("carol", Role.LEAD), ("vera", Role.VIEWER)):
+        app.account(name, role)
+    page = app.enter(context, "anna")
+    page.goto(f"{app.url}/comment?comment_id=c1")
+    mine(page)
+    page.keyboard.press("o")
+    expect(page.locator("#colleagues li")).to_have_text(["1 ben", "2 carol"])
+    page.keyboard.press("1")
+    expect(page.locator("#words")).to_have_text("words 3")
+    expect(page.get_by_role("status")).to_contain_text("Handed on.")
+    expect(page.locator("#shift")).to_have_text("0")
+    assert state(app, "c1") == ("held", "")
+    mine(page)
+    page.keyboard.press("u")
+    expect(page.get_by_role("status")).to_contain_text("There is nothing to take back.")
+    ben = app.enter(other, "ben")
+    ben.keyboard.press("n")
+    expect(ben.locator("#words")).to_have_text("words 1")  # before what is more urgent
+    mine(ben)
+
+
 def test_who_reads_is_told_that_another_took_it_and_decided(app: Served, context: BrowserContext, other: BrowserContext) -> None:
     file(app, filing("c1", text="words 1"))
     app.account("anna")

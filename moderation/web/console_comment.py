@@ -18,7 +18,7 @@ from moderation.web.audited import since_then
 from moderation.web.console import Asked, Reader, Wired
 from moderation.web.marks import pieces
 from moderation.web.pages import page
-from moderation.web.people import names
+from moderation.web.people import colleagues, names
 from moderation.web.reasons import HINTS, PAUSES, REASONS
 from moderation.web.schema import answer
 from moderation.web.shown import graphic, link
@@ -53,6 +53,7 @@ async def comment(request: Request, who: Reader, parts: Wired, view: Asked, comm
         now=time.time(),
         lease=parts.lease,
         may_decide=_may_decide(who, status),
+        colleagues=await colleagues(parts, who, escalated=status.escalated) if _may_decide(who, status) else [],
         may_undo=decided and ((status.moderator == who.id and who.may(Capability.DECIDE)) or who.may(Capability.OVERRULE)),
         decided=decided,
         reasons=REASONS,

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterable
 
-from moderation.accounts.records import Principal
+from moderation.accounts.records import Account, Principal
+from moderation.accounts.roles import CAPABILITIES, Capability
 from moderation.errors import UnknownAccount
 from moderation.web.parts import Parts
 
@@ -20,3 +21,10 @@ async def names(parts: Parts, who: Principal, ids: Iterable[str]) -> dict[str, s
 
     found = await asyncio.gather(*(name(i) for i in wanted)) if who.session is not None else wanted
     return dict(zip(wanted, found, strict=True))
+
+
+async def colleagues(parts: Parts, who: Principal, *, escalated: bool) -> list[Account]:
+    """Who else may decide a comment, by name. A machine's token learns of nobody."""
+    needed = Capability.OVERRULE if escalated else Capability.DECIDE
+    found = await parts.login.store.accounts() if who.session is not None else []
+    return sorted((a for a in found if a.id != who.id and not a.disabled and needed in CAPABILITIES[a.role]), key=lambda a: a.name)

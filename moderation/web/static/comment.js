@@ -12,6 +12,7 @@ import { localTimes } from './times.js';
 
 // A page that is loaded again may have given its comment back a moment ago: what it says of the claim is old.
 const anew = window.performance.getEntriesByType('navigation')[0]?.type !== 'navigate';
+const ASKS = { reject: 'reasons', hold: 'pauses', hand: 'colleagues' }; // the dialog that says more
 const WAITS = new Set(['ready', 'leased', 'held']);
 let here; // what is shown: { id, me, proof, lease, root }
 
@@ -110,12 +111,12 @@ async function act(what) {
     if (!shown.busy) warnHere('It is not yours to decide now.');
     return;
   }
-  const more = what === 'reject' ? await choose('reasons') : what === 'hold' ? await choose('pauses') : undefined;
+  const more = what in ASKS ? await choose(ASKS[what]) : undefined;
   if (more === '' || here !== shown || !shown.proof) return;
   shown.busy = true;
   const proof = leave(shown);
   const sent = decide(proof, what, more).then(
-    () => [say, `${DONE[what][0].toUpperCase()}${DONE[what].slice(1)}.`, { label: 'Undo', run: takeBack }],
+    () => [say, `${DONE[what][0].toUpperCase()}${DONE[what].slice(1)}.`, what === 'hand' ? undefined : { label: 'Undo', run: takeBack }],
     async (problem) => [warn, `Not ${DONE[what]}. ${await told(problem, shown.me)}`, { label: 'Look at it', run: () => open(shown.id) }],
   );
   state(`${DONE[what]}, loading the next`);

@@ -3,7 +3,7 @@
 import { nameOf, post } from './api.js';
 import { counted } from './shift.js';
 
-export const DONE = { approve: 'approved', reject: 'rejected', escalate: 'escalated', hold: 'put aside' };
+export const DONE = { approve: 'approved', reject: 'rejected', escalate: 'escalated', hold: 'put aside', hand: 'handed on' };
 const KEPT = 20; // decisions that can be taken back, newest first
 const under = new Set(); // decisions that are under way
 
@@ -26,17 +26,21 @@ function keep(groups) {
 // One group of decisions is taken back together.
 export const remember = (ids, what) => ids.length && keep([{ ids, what }, ...last()]);
 
-// `proof` is comment_id, version and revision of a claim. `what` is a verdict with its reason in `more`, or hold with its seconds there.
+const PUT = { hold: (seconds) => ['/api/v1/hold', { seconds: Number(seconds) }], hand: (to) => ['/api/v1/hand-on', { to }] };
+
+// `proof` is comment_id, version and revision of a claim. `what` is a verdict with its reason in `more`, hold with its seconds there, or hand with an id.
 export function decide(proof, what, more, { alone = true } = {}) {
-  const sent = what === 'hold' ? post('/api/v1/hold', { ...proof, seconds: Number(more) }) : resolve(proof, what, more);
+  const sent = what in PUT ? put(proof, ...PUT[what](more)) : resolve(proof, what, more);
   const known = sent.then(() => {
-    if (what !== 'hold') counted(1);
-    if (alone) remember([proof.comment_id], what);
+    if (!(what in PUT)) counted(1);
+    if (alone && what !== 'hand') remember([proof.comment_id], what);
   });
   under.add(known);
   known.catch(() => {}).finally(() => under.delete(known));
   return known;
 }
+
+const put = (proof, path, more) => post(path, { ...proof, ...more });
 
 async function resolve(proof, verdict, reason) {
   const body = { ...proof, verdict, ...(reason ? { reason } : {}) };
