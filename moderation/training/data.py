@@ -29,7 +29,7 @@ def _names(folder: str) -> frozenset[str]:
     return frozenset(path.stem for path in seed(folder).glob("*.jsonl"))
 
 
-TEST = frozenset({"elsewhere", "apart", "ordinary", "trial"})  # looked at for the report only: nothing is trained on them, chosen by them or fitted to them
+TEST = frozenset({"elsewhere", "apart", "afresh", "ordinary", "trial"})  # only reported: nothing is trained on them, chosen by them or fitted to them
 FUNCTIONAL = _names("toxicity") - TEST  # made for toxicity, by kind
 CONTEXT = _names("context")
 AUTHORED = _names("incitement") - TEST | FUNCTIONAL

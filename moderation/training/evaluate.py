@@ -19,7 +19,7 @@ from moderation.training.report import Bin, HeadFigures, OperatingPoint, Report
 
 NEWS = ("toxic_spans", "civil_aayan")  # the genre the service reads
 # Test sets with positives; `ordinary` has none.
-UNSEEN = {"elsewhere": "authored, unseen texts", "apart": "authored, unseen topics", "trial": "functional, unseen"}
+UNSEEN = {"elsewhere": "authored, unseen texts", "apart": "authored, unseen topics", "afresh": "authored, unseen topics 2", "trial": "functional, unseen"}
 Array = np.ndarray[Any, Any]
 
 

@@ -21,7 +21,7 @@ and what was tried, is in [model.md](model.md).
 
 `news comments`: the `valid` folds of two sets from Civil Comments. `other public`: those of the other sets. `authored`: ours, written to be mistaken, mostly
 in minimal pairs. `unseen`: ours too, but not even thresholds were chosen by them; of the topics of `unseen texts` some have since come up in other words in
-training examples, of those of `unseen topics` none. Recall is the share of positives found where 1% and 5% of the negatives fire.
+training examples, of those of `unseen topics` and `unseen topics 2` none. Recall is the share of positives found where 1% and 5% of the negatives fire.
 ECE: expected calibration error, 15 bins; `by chance`: what it would be on as many rows, on average, if every score were an exact probability.
 """
 LIMITS = """## Data and licences
