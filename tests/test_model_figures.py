@@ -12,7 +12,7 @@ from moderation.events import CATEGORIES
 from moderation.scoring.card import ModelCard
 from moderation.training.data import Example
 from moderation.training.page import page
-from moderation.training.report import Bin, Error, Groups, HeadFigures, Kind, OperatingPoint, Quantised, Report
+from moderation.training.report import Bin, Error, Groups, HeadFigures, Kind, OperatingPoint, Quantised, Report, save
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("default")]
 TOXICITY, INCITEMENT = CATEGORIES.index("toxicity"), CATEGORIES.index("incitement")
@@ -119,3 +119,16 @@ def test_the_diagrams_are_the_same_file_for_the_same_figures(report: Report, tmp
     (one,) = (tmp_path / "a").iterdir()
     assert one.name == "reliability-incitement.svg"
     assert one.read_bytes() == (tmp_path / "b" / one.name).read_bytes()
+
+
+def test_what_int8_changes_stays_until_it_is_compared_again_or_the_model_is_another(tmp_path: Path) -> None:
+    path, compared = tmp_path / "evaluation.json", Quantised(mean={"threat": 0.004}, auc_loss={"threat": 0.001})
+
+    def kept(model: str, quantised: Quantised | None) -> Quantised | None:
+        save(Report(model=model, heads=(), pairs={}, operating_points=(), quantised=quantised), path)
+        return msgspec.json.decode(path.read_bytes(), type=Report).quantised
+
+    assert kept("a", None) is None
+    assert kept("a", compared) == compared
+    assert kept("a", None) == compared
+    assert kept("b", None) is None

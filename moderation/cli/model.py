@@ -116,15 +116,21 @@ def evaluate(
     model: Folder = BUILTIN,
     config: Config = None,
     fp32: Annotated[Path | None, typer.Option("--fp32", exists=True, file_okay=False, help="The same model in float32, to compare with.")] = None,
-    save: Annotated[bool, typer.Option("--save", help="Keep the figures beside the model as evaluation.json.")] = False,
+    save: Annotated[
+        bool,
+        typer.Option(
+            "--save", help="Keep the figures beside the model as evaluation.json. Without --fp32 those of an earlier comparison of the same version stay in it."
+        ),
+    ] = False,
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for reliability diagrams, an SVG each. Needs the bench extra.")] = None,
 ) -> None:
     """Measure a model folder on the valid and test folds: the tables of the model card. Needs the train extra."""
     with _extra("train"):
+        from moderation.training import report
         from moderation.training.measure import measure  # an extra
     result = measure(config or seed("training.toml"), data, model, fp32=fp32)
     if save:
-        (model / "evaluation.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+        report.save(result, model / "evaluation.json")
     if plots:
         with _extra("bench"):
             from moderation.training.plots import reliability_diagrams  # an extra

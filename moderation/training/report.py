@@ -1,6 +1,7 @@
 """What `moderation model evaluate` measures, as it is kept beside the model in evaluation.json and shown in docs/model-card.md."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -95,3 +96,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     reread: float = 0.0  # share of news comments that would be read a second time if they had a context
     errors: tuple[Error, ...] = ()  # our valid examples that are misread most clearly
     quantised: Quantised | None = None
+
+
+def save(report: Report, path: Path) -> None:
+    """Write evaluation.json. What int8 changes is of a version, not of the day: without a new comparison the last one of the same model stays."""
+    if report.quantised is None and path.exists():
+        last = msgspec.json.decode(path.read_bytes(), type=Report)
+        if last.model == report.model:
+            report = msgspec.structs.replace(report, quantised=last.quantised)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
