@@ -67,8 +67,10 @@ def student(
             said_back, _ = old.read(texts)
     at = lessons.threshold(examples, said_back, scores, floors)
     found = lessons.report(examples, said_back, scores, floors, at)
-    teacher = None if old is None else old.card.taught_by or old.card.model
-    card = StudentCard(model=scorer.info.ref, floors=floors, threshold=at, pad=scorer.pad, found=found, taught_by=teacher)
+    teacher = (old.card.taught_by or old.card.model) if old else None
+    card = StudentCard(
+        model=scorer.info.ref, floors=floors, threshold=at, pad=scorer.pad, found=found, taught_by=teacher if teacher != scorer.info.ref else None
+    )
     (model / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
     show(found)
     typer.echo(f"wrote {f'{model / GRAPH} and ' if old is None else ''}{model / CARD}; a risk below {at:.4g} is settled")
