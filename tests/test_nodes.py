@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from moderation.scoring.sessions import open_session
 from moderation.training.nodes import CONTRIB, Graph
 from moderation.training.rounding import Rounding, smoothing
 
@@ -25,7 +25,7 @@ def outcome(graph: Graph, name: str, x: np.ndarray[Any, Any]) -> np.ndarray[Any,
     whole = helper.make_graph(graph.nodes, "linear", [into], [out], tensors)
     model = helper.make_model(whole, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(CONTRIB, 1)], ir_version=9)
     onnx.checker.check_model(model)
-    found: np.ndarray[Any, Any] = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+    found: np.ndarray[Any, Any] = open_session(model.SerializeToString()).run(None, {"x": x})[0]
     return found
 
 

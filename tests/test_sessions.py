@@ -35,6 +35,25 @@ def test_products_do_not_saturate(domain: str, kind: str) -> None:
     assert (found == 255 * 127 * DEPTH).all()
 
 
+def _shared() -> bytes:
+    """Two products by the same weights, as in ALBERT."""
+    tensors = [numpy_helper.from_array(np.full((16, 16), 1, np.int8), "w")]
+    nodes = [helper.make_node("MatMulInteger", ["x", "w"], [f"y{k}"]) for k in (0, 1)]
+    x, *out = (
+        helper.make_tensor_value_info("x", TensorProto.UINT8, [1, 16]),
+        *(helper.make_tensor_value_info(f"y{k}", TensorProto.INT32, [1, 16]) for k in (0, 1)),
+    )
+    model = helper.make_model(helper.make_graph(nodes, "shared", [x], out, tensors), opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return bytes(model.SerializeToString())
+
+
+def test_a_model_whose_layers_share_weights_loads_on_every_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "sums_in_32_bits", lambda: False)
+    first, second = open_session(_shared()).run(None, {"x": np.full((1, 16), 3, np.uint8)})
+    assert (first == 48).all()
+    assert (second == 48).all()
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [("fma avx2", False), ("avx512f avx512bw avx512_4vnniw", False), ("avx512f avx512_vnni", True), ("avx2 avx_vnni", True), ("amx_int8 avx512_vnni", True)],

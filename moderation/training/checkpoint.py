@@ -15,6 +15,7 @@ from moderation.errors import ConfigurationError
 from moderation.scoring.card import ModelCard
 from moderation.training.families import FAMILIES, Names
 from moderation.training.graph import bucket
+from moderation.training.nodes import SHARED
 from moderation.training.rounding import Array
 
 _DETOXIFY_CLASSES = {"mpnet": ("MPNetForSequenceClassification", "MPNetTokenizerFast"), "bert": ("BertForSequenceClassification", "BertTokenizerFast")}
@@ -27,7 +28,7 @@ def weights_of(folder: Path) -> dict[str, Array]:
     tensors = {t.name: numpy_helper.to_array(t, str(folder)) for t in onnx.load(str(folder / "model.onnx"), load_external_data=False).graph.initializer}
     state = {}
     for name, array in tensors.items():
-        if name.startswith(("const_", "activation.")) or name.endswith((".scale", ".smooth", ".step")):
+        if name.startswith(("const_", "activation.")) or name.endswith((".scale", ".smooth", ".step")) or SHARED in name:
             continue
         whole = _multiplied_out(name, array, tensors, names)
         # Linear layers up to the end of the encoder are stored (in, out) for the kernels; the head and the tables are not.

@@ -105,21 +105,24 @@ def calibrated(state: Mapping[str, Array], names: Names, calibration: Sequence[t
 
 
 def save_model(model: onnx.ModelProto, out: Path) -> None:
-    """model.onnx, with large tensors in weights-N.bin."""
+    """model.onnx, with large tensors in weights-N.bin; what several have in common is there once."""
     part, offset = 0, 0
+    written: dict[bytes, dict[str, str]] = {}
     sink = (out / "weights-0.bin").open("wb")
     for tensor in model.graph.initializer:
         raw = numpy_helper.to_array(tensor).tobytes()
         if len(raw) < _INLINE:
             continue
-        if offset and offset + len(raw) > PART:
-            sink.close()
-            part, offset = part + 1, 0
-            sink = (out / f"weights-{part}.bin").open("wb")
-        sink.write(raw)
-        fields = {"location": f"weights-{part}.bin", "offset": str(offset), "length": str(len(raw))}
-        offset += len(raw)
-        offset += sink.write(b"\0" * (-offset % _ALIGN))
+        fields = written.get(digest := hashlib.sha256(raw).digest())
+        if fields is None:
+            if offset and offset + len(raw) > PART:
+                sink.close()
+                part, offset = part + 1, 0
+                sink = (out / f"weights-{part}.bin").open("wb")
+            sink.write(raw)
+            fields = written[digest] = {"location": f"weights-{part}.bin", "offset": str(offset), "length": str(len(raw))}
+            offset += len(raw)
+            offset += sink.write(b"\0" * (-offset % _ALIGN))
         tensor.ClearField("raw_data")
         tensor.data_location = TensorProto.EXTERNAL
         del tensor.external_data[:]

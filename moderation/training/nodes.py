@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 from moderation.training.rounding import Array, Rounding, nearest, scale_of
 
 CONTRIB = "com.microsoft"
+SHARED = "@"  # before a number, in the name of an initializer that has the same values as another
 LOW = 32  # the step that stands for zero where little is below it
 
 
@@ -37,6 +38,10 @@ class Graph:
         self.tensors[name] = array
         return name
 
+    def own(self, name: str, array: Array) -> str:
+        """An initializer for one node alone, where layers share their weights: onnxruntime rewrites it on processors without VNNI, and can do so once."""
+        return self.put(f"{name}{SHARED}{self.count}" if name in self.tensors else name, array)
+
     def op(self, kind: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> str:
         self.count += 1
         outs = [f"{kind}_{self.count}"] + [""] * (outputs - 1)
@@ -57,7 +62,7 @@ class Graph:
             out = self.op("MatMul", x, self.put(f"{name}.weight", weight.T.astype(np.float32).copy()))
         else:
             q, scale = self.rounding.steps(name, at, weight)
-            inputs = [x.steps, self.put(f"{name}.weight", q.T.copy()), x.step, self.put(f"{name}.scale", scale), x.zero]
+            inputs = [x.steps, self.own(f"{name}.weight", q.T.copy()), x.step, self.put(f"{name}.scale", scale), x.zero]
             if not x.greatest:  # the kernel adds the bias on its way
                 inputs += ["", self.vector(f"{name}.bias", bias)] if bias is not None else []
                 return self.op("MatMulIntegerToFloat", *inputs, domain=CONTRIB)
