@@ -1,5 +1,6 @@
 """A linear layer in whole steps says nearly what it says in float32, however its input is rounded: `make test-train`."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from moderation.scoring.sessions import open_session
+from moderation.training.export import save_model
 from moderation.training.nodes import CONTRIB, Graph
 from moderation.training.rounding import Rounding, smoothing
 
@@ -64,3 +66,20 @@ def test_a_token_scores_the_same_whatever_it_is_batched_with() -> None:
     graph = Graph(int8=True)
     name = graph.linear("x", "w", WEIGHT, BIAS)
     assert np.array_equal(outcome(graph, name, X)[:3], outcome(graph, name, X[:3]))
+
+
+def test_layers_that_share_weights_have_an_initializer_each_and_the_file_has_them_once(tmp_path: Path) -> None:
+    """Without VNNI onnxruntime rewrites the weights of each product, and refuses those it has rewritten already."""
+    wide = np.eye(256, dtype=np.float32)
+    graph = Graph(int8=True)
+    first = graph.linear("x", "w", wide)
+    last = graph.linear(first, "w", wide)
+    shared = [name for name in graph.tensors if name.startswith("w.weight")]
+    assert len(shared) == 2
+    into, out = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [None, None]) for n in ("x", last))
+    tensors = [numpy_helper.from_array(array, n) for n, array in graph.tensors.items()]
+    whole = helper.make_graph(graph.nodes, "shared", [into], [out], tensors)
+    save_model(helper.make_model(whole, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid(CONTRIB, 1)], ir_version=9), tmp_path)
+    assert (tmp_path / "weights-0.bin").stat().st_size == wide.size
+    x = np.ones((1, 256), np.float32)
+    assert np.allclose(open_session(str(tmp_path / "model.onnx")).run(None, {"x": x})[0], x, atol=0.05)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from moderation.scoring import sessions
 from moderation.scoring.sessions import open_session, sums_in_32_bits
@@ -35,23 +36,23 @@ def test_products_do_not_saturate(domain: str, kind: str) -> None:
     assert (found == 255 * 127 * DEPTH).all()
 
 
-def _shared() -> bytes:
-    """Two products by the same weights, as in ALBERT."""
-    tensors = [numpy_helper.from_array(np.full((16, 16), 1, np.int8), "w")]
-    nodes = [helper.make_node("MatMulInteger", ["x", "w"], [f"y{k}"]) for k in (0, 1)]
-    x, *out = (
-        helper.make_tensor_value_info("x", TensorProto.UINT8, [1, 16]),
-        *(helper.make_tensor_value_info(f"y{k}", TensorProto.INT32, [1, 16]) for k in (0, 1)),
-    )
-    model = helper.make_model(helper.make_graph(nodes, "shared", [x], out, tensors), opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    return bytes(model.SerializeToString())
+def test_a_model_that_cannot_be_read_in_the_exact_way_loads_all_the_same_and_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    as_it_is, tried = sessions._open, []
 
+    def refusing(*given: Any, exact: bool) -> Any:
+        tried.append(exact)
+        if exact:
+            raise Fail("attempt to replace the existing tensor")
+        return as_it_is(*given, exact=exact)
 
-def test_a_model_whose_layers_share_weights_loads_on_every_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "sums_in_32_bits", lambda: False)
-    first, second = open_session(_shared()).run(None, {"x": np.full((1, 16), 3, np.uint8)})
-    assert (first == 48).all()
-    assert (second == 48).all()
+    monkeypatch.setattr(sessions, "_open", refusing)
+    found = open_session(_product("", "MatMulInteger")).run(None, {"x": np.full((1, DEPTH), 1, np.uint8)})[0]
+    assert (found == 127 * DEPTH).all()
+    assert tried == [True, False]
+    assert "may saturate" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -264,9 +264,12 @@ def test_the_layers_above_read_what_the_whole_model_would(base: Path) -> None:
         with above(model, 1) as lower:
             assert lower is not None
             assert len(list(model.state_dict())) < len(before)
+            computed: list[int] = []
+            lower._embeddings.register_forward_hook(lambda *_: computed.append(1))
             for _ in range(2):  # computed, then kept
                 found = model(inputs_embeds=lower.states(ids, padded, model), attention_mask=padded["attention_mask"]).logits
                 assert torch.allclose(found, whole, atol=2e-3)
+            assert computed == [1]
     assert list(model.state_dict()) == before
     assert float(whole.std(dim=0).max()) > 0.02  # the texts do differ
 

@@ -37,7 +37,7 @@ def student(
     """Teach a student what the model says, so that with `cascade = true` in the policy it settles what is plainly harmless. Needs the train extra.
 
     The threshold is chosen on one half of the valid fold, so that nine times in ten at most 0.5% of what the model files is settled. The table is of the other
-    half. With --keep a new model or policy takes over the student of the last one: a fifth of the time, and it knows the new one a little less well.
+    half. With --keep a new model or policy takes over the student of the last one: a quarter of the reading, and it knows the new one a little less well.
     """
     try:
         from moderation.training import lessons, student_graph  # an extra
