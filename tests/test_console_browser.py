@@ -141,10 +141,37 @@ def test_a_comment_is_handed_on_and_is_the_colleagues_next(app: Served, context:
     mine(page)
     page.keyboard.press("u")
     expect(page.get_by_role("status")).to_contain_text("There is nothing to take back.")
+    page.keyboard.press("q")
+    expect(page.locator("#holds li")).to_contain_text(["for ben: incitement back in 23 h"])
+    page.locator("#holds a").click()
+    expect(page.locator("#words")).to_have_text("words 1")
+    expect(page.locator("#state")).to_have_text("Put aside for ben")
     ben = app.enter(other, "ben")
     ben.keyboard.press("n")
     expect(ben.locator("#words")).to_have_text("words 1")  # before what is more urgent
     mine(ben)
+
+
+def test_looking_at_what_is_put_aside_leaves_it_there_until_it_is_claimed(app: Served, context: BrowserContext) -> None:
+    file(app, filing("c1", text="words 1"))
+    app.account("anna")
+    page = app.enter(context, "anna")
+    page.keyboard.press("h")
+    page.keyboard.press("2")
+    expect(page.locator("#holds li")).to_contain_text(["incitement back in"])
+    assert state(app, "c1") == ("held", "")
+    page.locator("#holds a").click()
+    expect(page.get_by_role("alert")).to_contain_text("It is put aside.")
+    expect(page.locator("#state")).to_have_text("Put aside")
+    expect(page.get_by_role("button", name="Approve")).to_be_disabled()
+    page.keyboard.press("a")
+    page.keyboard.press("q")
+    expect(page.locator("#items > li")).to_have_count(0)
+    assert state(app, "c1") == ("held", "")
+    page.locator("#holds a").click()
+    page.get_by_role("button", name="Claim it").click()
+    mine(page)
+    assert state(app, "c1") == ("leased", "")
 
 
 def test_who_reads_is_told_that_another_took_it_and_decided(app: Served, context: BrowserContext, other: BrowserContext) -> None:

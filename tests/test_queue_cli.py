@@ -19,9 +19,13 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(redis_url: str) -> Run:
+def prefix() -> str:
+    return f"test-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def run(redis_url: str, prefix: str) -> Run:
     """The command line, with a queue of its own that holds two items."""
-    prefix = f"test-{uuid.uuid4().hex}"
 
     async def fill() -> None:
         queue = RedisQueue(Redis.from_url(redis_url), prefix=prefix)
@@ -69,6 +73,26 @@ def test_a_decision_and_its_undoing_are_in_the_audit(run: Run) -> None:
     assert lines(run("audit", "--since", "1h")) == lines(run("audit"))
     assert lines(run("audit", "--until", "1h")) == []
     assert "secret" not in run("audit").stdout
+
+
+def test_what_is_put_aside_is_listed_with_whom_it_is_for(run: Run, redis_url: str, prefix: str) -> None:
+    assert lines(run("holds", "--json")) == []
+
+    async def put_aside() -> None:
+        queue = RedisQueue(Redis.from_url(redis_url), prefix=prefix)
+        await queue.hold(await queue.take("m1", "c1"), 600)
+        await queue.hand_off(await queue.take("m1", "c2"), "m2", seconds=7200)
+        await queue.close()
+
+    asyncio.run(put_aside())
+    found = lines(run("holds", "--json"))
+    assert [(row["comment_id"], row["moderator"]) for row in found] == [("c1", ""), ("c2", "m2")]
+    assert found[1]["until"] - found[0]["until"] == pytest.approx(6600, abs=30)
+    shown = run("holds").stdout
+    assert "everybody" in shown
+    assert "m2" in shown
+    assert "secret" not in shown
+    assert [row["comment_id"] for row in lines(run("holds", "--json", "--count", "1"))] == ["c1"]
 
 
 def test_without_time_to_undo_a_verdict_stands(run: Run) -> None:

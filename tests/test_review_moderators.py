@@ -107,6 +107,28 @@ async def test_what_is_handed_on_is_only_for_them_and_comes_first(subject: Subje
     assert await claimed_ids(subject.queue, moderator="m2") == ["mine"]
 
 
+async def test_what_is_put_aside_can_be_looked_at_soonest_to_come_back_first(subject: Subject) -> None:
+    await subject.queue.apply([filing("later", priority=0.9), filing("sooner"), filing("hers"), filing("taken"), filing("waits", priority=0.1)])
+    for comment_id, seconds in (("later", 7200), ("sooner", 60)):
+        await subject.queue.hold(await subject.queue.take("m1", comment_id), seconds)
+    until = await subject.queue.hand_off(await subject.queue.take("m1", "hers"), "m2", seconds=3600)
+    await subject.queue.hold(await subject.queue.take("m1", "taken"), 30)
+    await subject.queue.take("m3", "taken")
+
+    async def seen(moderator: str | None = None, count: int = 100) -> list[tuple[str, str]]:
+        return [(held.item.comment.comment_id, held.whom) for held in await subject.queue.holds(moderator, count=count)]
+
+    assert await seen() == [("sooner", ""), ("hers", "m2"), ("later", "")]
+    assert await seen(count=2) == [("sooner", ""), ("hers", "m2")]
+    assert await seen("m2") == [("hers", "m2")]
+    assert await seen("m1") == []
+    (hers,) = await subject.queue.holds("m2")
+    assert hers.until == pytest.approx(until, abs=0.001)
+    assert hers.until - hers.filed_at == pytest.approx(3600, abs=5)
+    subject.clock.now += 61
+    assert await seen() == [("hers", "m2"), ("later", "")]
+
+
 async def test_what_is_handed_on_and_not_fetched_is_everybodys_again(subject: Subject) -> None:
     await subject.queue.apply([filing("c1")])
     (claim,) = await subject.queue.claim("m1")

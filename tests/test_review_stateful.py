@@ -27,7 +27,7 @@ from moderation.errors import Conflict, ReviewError
 from moderation.events import Article, Verdict, VerdictKind
 from moderation.review.around import Around
 from moderation.review.memory import MemoryQueue
-from moderation.review.records import ALL, SEPARATOR, Change, Claim, Filter, Status
+from moderation.review.records import ALL, SEPARATOR, Change, Claim, Filter, Held, Status
 from moderation.review.redis import RedisQueue
 from moderation.review.redis_journal import RedisJournal
 from moderation.review.scripts import text
@@ -209,6 +209,8 @@ class Lives(RuleBasedStateMachine):
         assert [w.item for w in real] == [w.item for w in twin]
         self.both(lambda q, _: q.counts())
         self.both(lambda q, _: _claims(q))
+        for whom in (None, "m1", "m2"):
+            self.both(partial(_holds, whom))
         deep, deep_twin = (self.runner.run(q.depth()) for q in (self.real, self.twin))
         assert (deep.ready, deep.leased, deep.held) == (deep_twin.ready, deep_twin.leased, deep_twin.held)
         assert {name: lane.ready for name, lane in deep.categories.items()} == {name: lane.ready for name, lane in deep_twin.categories.items()}
@@ -285,6 +287,11 @@ async def _status(comment_id: str, queue: Any, _: int) -> Status:
 async def _claims(queue: Any) -> list[Claim]:
     """By comment: a clock that is set back can put two leases within a blink of each other."""
     return sorted(await queue.claims(), key=lambda claim: claim.item.comment.comment_id)
+
+
+async def _holds(whom: str | None, queue: Any, _: int) -> list[Held]:
+    """By comment and without the time, as above."""
+    return sorted((replace(held, until=0.0, filed_at=0.0) for held in await queue.holds(whom)), key=lambda held: held.item.comment.comment_id)
 
 
 async def _around(comment_id: str, queue: Any) -> Any:

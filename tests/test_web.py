@@ -76,6 +76,11 @@ async def test_an_item_is_claimed_renewed_held_handed_on_and_decided(web: Web, m
     assert held["comment_id"] == "c2"
     assert (await machine.post(f"{API}/hold", json={**held, "seconds": 60})).status_code == 200
     assert (await machine.get(f"{API}/counts")).json()["depth"]["held"] == 2
+    holds = (await machine.get(f"{API}/holds")).json()
+    assert [(h["item"]["comment"]["comment_id"], h["whom"]) for h in holds] == [("c2", ""), ("c1", "m-other")]
+    assert (await machine.get(f"{API}/holds", params={"count": 1})).json() == holds[:1]
+    assert (await machine.get(f"{API}/holds", params={"moderator": "m-other"})).json() == holds[1:]
+    assert (await machine.get(f"{API}/holds", params={"moderator": "me"})).json() == []
 
 
 async def test_a_verdict_is_given_repeated_and_taken_back(web: Web, machine: httpx.AsyncClient) -> None:

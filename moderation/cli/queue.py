@@ -1,6 +1,7 @@
-"""`moderation queue stats|peek|claims|decide|undo|erase|audit|bench|crowd`"""
+"""`moderation queue stats|peek|claims|holds|decide|undo|erase|audit|bench|crowd`"""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
@@ -100,6 +101,21 @@ def claims(as_json: AsJson = False) -> None:
     table = Table("comment", "moderator", "lease")
     for c in found:
         table.add_row(shown(c.item.comment.comment_id), shown(c.moderator), _age(c.until - c.claimed_at))
+    Console().print(table)
+
+
+@app.command()
+def holds(count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many items.")] = 100, as_json: AsJson = False) -> None:
+    """What is put aside, for whom, and for how long yet; soonest to come back first."""
+    found = _with_queue(lambda queue, _: queue.holds(count=count))
+    if as_json:
+        for h in found:
+            row = {"comment_id": h.item.comment.comment_id, "moderator": h.whom, "filed_at": h.filed_at, "until": h.until}
+            typer.echo(msgspec.json.encode(row).decode())
+        return
+    table = Table("comment", "kept for", "comes back in")
+    for h in found:
+        table.add_row(shown(h.item.comment.comment_id), shown(h.whom) or "everybody", _age(max(0.0, h.until - time.time())))
     Console().print(table)
 
 

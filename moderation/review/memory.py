@@ -16,7 +16,7 @@ from moderation.review.entries import Entries
 from moderation.review.entry import QUEUED, Entry
 from moderation.review.journal import MemoryJournal
 from moderation.review.memory_around import found_around
-from moderation.review.records import FIRST_LEVEL, HORIZON, Change, Claim, Count, Depth, Filter, Outcome, State, Status, Waiting, facets
+from moderation.review.records import FIRST_LEVEL, HORIZON, Change, Claim, Count, Depth, Filter, Held, Outcome, State, Status, Waiting, facets
 from moderation.review.verdicts import made_verdict
 
 
@@ -162,6 +162,11 @@ class MemoryQueue:
         self._items.settle()
         leased = sorted((e for e in self._items.all() if e.state is State.LEASED), key=lambda e: (e.until, e.id))
         return [e.claim() for e in leased if moderator in (None, e.moderator)]
+
+    async def holds(self, moderator: str | None = None, *, count: int = 100) -> list[Held]:
+        self._items.settle()
+        held = sorted((e for e in self._items.all() if e.state is State.HELD and moderator in (None, e.whom)), key=lambda e: (e.until, e.id))
+        return [Held(item=e.held(), whom=e.whom, filed_at=e.filed_at, until=e.until) for e in held[:count]]
 
     async def counts(self) -> list[Count]:
         self._items.settle()

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from moderation.events import ReviewItem, Verdict, VerdictKind
 from moderation.review.around import Around
-from moderation.review.records import FIRST_LEVEL, HORIZON, Change, Claim, Count, Depth, Filter, Outcome, Status, Waiting
+from moderation.review.records import FIRST_LEVEL, HORIZON, Change, Claim, Count, Depth, Filter, Held, Outcome, Status, Waiting
 
 
 class ReviewQueue(Protocol):
@@ -75,6 +75,9 @@ class ReviewQueue(Protocol):
 
     async def claims(self, moderator: str | None = None) -> list[Claim]:
         """What is claimed, by anybody or by one; soonest to run out first."""
+
+    async def holds(self, moderator: str | None = None, *, count: int = 100) -> list[Held]:
+        """What is put aside, by whomever, or what is kept for one moderator; soonest to come back first."""
 
     async def counts(self) -> list[Count]:
         """How many wait, for each combination of facets there is. Costs the same however deep the queue is."""

@@ -114,6 +114,15 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     filed_at: float
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that is put aside."""
+
+    item: ReviewItem
+    whom: str  # the moderator it is kept for, or empty
+    filed_at: float  # Unix seconds, as is the next
+    until: float  # when it waits again
+
+
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """What waits of one category."""
 

@@ -22,6 +22,7 @@ from moderation.review.records import (
     Depth,
     Facets,
     Filter,
+    Held,
     Lane,
     Outcome,
     State,
@@ -124,6 +125,10 @@ class RedisQueue:
 
     async def claims(self, moderator: str | None = None) -> list[Claim]:
         return [claimed(text(row[6]), row) for row in await self.scripts.one("claims", moderator or "")]
+
+    async def holds(self, moderator: str | None = None, *, count: int = 100) -> list[Held]:
+        rows = await self.scripts.one("holds", moderator or "", count)
+        return [Held(item=unpacked(words, quote), whom=text(whom), filed_at=float(filed), until=float(until)) for words, quote, filed, until, whom in rows]
 
     async def counts(self) -> list[Count]:
         row = await self.scripts.one("counts")

@@ -1,4 +1,4 @@
-"""Reading the queue: /api/v1/queue, /item, /status, /claims, /counts."""
+"""Reading the queue: /api/v1/queue, /item, /status, /claims, /holds, /counts."""
 
 import time
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from moderation.accounts.records import Principal
 from moderation.accounts.roles import Capability
 from moderation.events import ReviewItem
-from moderation.review.records import Claim, Filter, Status
+from moderation.review.records import Claim, Filter, Held, Status
 from moderation.web.access import needs
 from moderation.web.answers import Counted, Listed
 from moderation.web.parts import Parts, wired
@@ -61,6 +61,17 @@ async def counts(who: Reader, parts: Wired) -> Response:
 async def claims(who: Reader, parts: Wired, moderator: Annotated[str | None, Query(max_length=64)] = None) -> Response:
     """Who has what; `moderator=me` for one's own."""
     return answer(await parts.queue.claims(who.id if moderator == "me" else moderator or None))
+
+
+@router.get("/holds", response_class=Response, responses=answers(Held, "What is put aside, soonest to come back first.", many=True))
+async def holds(
+    who: Reader,
+    parts: Wired,
+    moderator: Annotated[str | None, Query(max_length=64)] = None,
+    count: Annotated[int, Query(ge=1, le=DEEPEST)] = 100,
+) -> Response:
+    """What is put aside, for a time or for a colleague; `moderator=me` for what is kept for oneself."""
+    return answer(await parts.queue.holds(who.id if moderator == "me" else moderator or None, count=count))
 
 
 @router.get("/item", response_class=Response, responses=answers(ReviewItem, "The comment, and why it is here."))

@@ -19,6 +19,7 @@ from moderation.web.shown import graphic
 from moderation.web.view import View, asked
 
 SKIPPED = 50  # that a browser may name
+BESIDE = 30  # claims, and what is put aside, that stand beside the list
 
 Reader = Annotated[Principal, needs(Capability.READ)]
 Wired = Annotated[Parts, wired]
@@ -37,6 +38,7 @@ async def home(who: Reader) -> Response:
 async def queue(request: Request, who: Reader, parts: Wired, view: Asked) -> Response:
     """What waits, most urgent first."""
     counts, depth, claims, found = await parts.queue.counts(), await parts.queue.depth(), await parts.queue.claims(), await listed(parts.queue, view)
+    holds = await parts.queue.holds(count=BESIDE)
     return page(
         request,
         "queue.html",
@@ -48,8 +50,9 @@ async def queue(request: Request, who: Reader, parts: Wired, view: Asked) -> Res
         escalated=sum(count.ready for count in counts if count.escalated),
         ages=AGES,
         depth=depth,
-        claims=claims,
-        names=await names(parts, who, (claim.moderator for claim in claims)),
+        claims=claims[:BESIDE],
+        holds=holds,
+        names=await names(parts, who, (*(claim.moderator for claim in claims), *(held.whom for held in holds if held.whom))),
         now=time.time(),
         covered=lambda decision: graphic(parts.policy, decision),
         reasons=REASONS,

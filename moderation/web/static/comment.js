@@ -38,7 +38,10 @@ function mount({ mine = false } = {}) {
   }
   deciding(false);
   if (!('may' in data) || !WAITS.has(data.state)) return;
-  if (mine && data.state === 'leased' && data.holder === data.me) {
+  if (data.state === 'held' && data.holder !== data.me) {
+    // To look at it does not end its being put aside.
+    if (!data.holder) warnHere('It is put aside.', { label: 'Claim it', run: () => here === shown && own(shown) });
+  } else if (mine && data.state === 'leased' && data.holder === data.me) {
     owned(shown, { comment_id: shown.id, version: Number(data.version), revision: Number(data.revision) }, Number(data.until) - Number(data.now));
   } else {
     own(shown);
