@@ -24,7 +24,7 @@ WANTED = (
     ("incitement", "hold", 0.002, None),
     ("threat", "review", 0.01, 0.05),
     ("severe_toxicity", "review", 0.01, None),
-    ("identity_attack", "review", 0.02, None),
+    ("identity_attack", "review", 0.01, None),
     ("sexual_explicit", "review", 0.01, None),
     ("toxicity", "review", 0.03, None),
     ("insult", "review", 0.03, None),
