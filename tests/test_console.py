@@ -13,6 +13,7 @@ from moderation.events import Article, Span
 from moderation.review.records import Count, Facets
 from moderation.web.answers import Sentence, Word
 from moderation.web.assets import static
+from moderation.web.console import BESIDE
 from moderation.web.listing import groups, total
 from moderation.web.marks import by_sentence, by_word, pieces
 from moderation.web.phrasing import age
@@ -194,6 +195,19 @@ async def test_a_comment_is_handed_on_to_those_who_may_decide_it(web: Web) -> No
     await lead.post("/api/v1/escalate", json={"comment_id": "c1", "version": claim["version"]})
     escalated = (await lead.get("/comment?comment_id=c1", headers=HTML)).text
     assert [name in escalated for name in (ben.id, carol.id)] == [False, True]
+
+
+async def test_the_first_of_what_is_put_aside_stand_beside_the_list_and_the_rest_is_counted(web: Web) -> None:
+    await web.queue.apply([filing(f"c{n}") for n in range(BESIDE + 2)])
+    viewer = await web.browser(Role.VIEWER)
+    assert "Put aside" in (await viewer.get("/queue", headers=HTML)).text
+    for n in range(BESIDE + 2):
+        await web.queue.hold(await web.queue.take("m1", f"c{n}"), 600 + n)
+    shown = (await viewer.get("/queue", headers=HTML)).text
+    assert shown.count("back in") == BESIDE
+    assert "comment_id=c0" in shown
+    assert f"comment_id=c{BESIDE}" not in shown
+    assert "and 2 more" in shown
 
 
 async def test_the_next_comment_needs_the_forms_csrf_field(web: Web) -> None:

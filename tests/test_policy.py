@@ -161,3 +161,10 @@ def test_the_default_thresholds_are_the_models_operating_points() -> None:
     rules = load_policy(seed("policy.toml")).categories
     written = {(c, a): t for c, rule in rules.items() for a, t in (("review", rule.review), ("hold", rule.hold)) if t is not None}
     assert written == measured
+
+
+def test_no_group_is_filed_oftener_than_another_for_being_named() -> None:
+    """At the default thresholds: no more than 1.5 times the mean of all groups, on plain statements that name one."""
+    share = json.loads((BUILTIN / "evaluation.json").read_text(encoding="utf-8"))["groups"]["share"]
+    assert len(share) == 24
+    assert max(share.values()) <= 1.5 * sum(share.values()) / len(share)
